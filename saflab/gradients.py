@@ -1,0 +1,202 @@
+"""One batch under any rule: forward, loss and backward, in the order that the rule asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from saflab.network import Mode, Network, NetworkState
+from saflab.neurons import LIFParams, accumulate, total_weight
+from saflab.rules import Rule, get_rule
+
+__all__ = ["Backward", "loss_fn", "mode_of", "predict", "sequence"]
+
+_KINDS = {"spikes": "lif", "spikes+trace": "ottt", "accumulation": "saf", "rate": "ottt"}
+
+
+class Backward(NamedTuple):
+    """One backward pass: steps done, its loss ℓ, and the readout of its steps (C, B, classes)."""
+
+    t: int
+    loss: Tensor
+    readout: Tensor
+
+
+def loss_fn(o: Tensor, y: Tensor, mse: float = 0.05) -> Tensor:
+    """Return ℓ(o, y) = (1 − c)·CE(o, y) + c·MSE(o, onehot(y)), averaged over the batch.
+
+    Args:
+        o: Readout, shape (B, classes).
+        y: Class indices, shape (B,).
+        mse: Coefficient c in [0, 1].
+    """
+    cross_entropy = F.cross_entropy(o, y)
+    if mse == 0.0:
+        return cross_entropy
+    target = F.one_hot(y, o.shape[-1]).to(o.dtype)
+    return (1.0 - mse) * cross_entropy + mse * F.mse_loss(o, target)
+
+
+def mode_of(
+    rule: str | Rule,
+    *,
+    trace: str | None = None,
+    surrogate: str | None = None,
+    impl: str = "auto",
+    fused: bool = True,
+    detach_reset: bool = False,
+) -> Mode:
+    """Return how the network runs under `rule`; None keeps the rule's own choice."""
+    rule = get_rule(rule) if isinstance(rule, str) else rule
+    kind = _KINDS[rule.carries]
+    if surrogate is None and rule.carries != "rate":
+        surrogate = rule.surrogate
+    if surrogate == "clamp" and kind != "saf":
+        raise ValueError(
+            f"Expected a surrogate of u − V for the rule {rule.name!r}, but found 'clamp'. "
+            "Use it with saf_e or saf_f, or choose 'sigmoid'."
+        )
+    return Mode(kind, trace or rule.trace, surrogate, detach_reset, fused, impl)
+
+
+def _step_loss(o: Tensor, y: Tensor, mse: float, steps: int) -> Tensor:
+    return torch.stack([loss_fn(now, y, mse) for now in o]).sum() / steps
+
+
+def sequence(
+    network: Network,
+    x: Tensor,
+    y: Tensor,
+    rule: str | Rule = "saf_e",
+    *,
+    mode: Mode | None = None,
+    mse: float = 0.05,
+    update: str | None = None,
+    chunk: int = 1,
+) -> Iterator[Backward]:
+    """Run one batch under `rule`; after each yield the gradients are in `.grad`.
+
+    The caller steps the optimizer: once after the last yield (`update="sequence"`), or after
+    every yield (`update="step"`; the next step then uses the new weights).
+
+    Args:
+        network: Any `Network`; gradients are added to those already there.
+        x: Encoded input, shape (T, B, *features).
+        y: Class indices, shape (B,).
+        rule: One of `RULES`.
+        mode: From `mode_of`; None takes the rule's defaults.
+        mse: Coefficient of the squared error in ℓ.
+        update: "sequence" or "step"; None takes the rule's own.
+        chunk: Steps per backward pass for OTTT and SAF-E; 1 keeps memory constant in T.
+
+    Yields:
+        `Backward` after each backward pass.
+
+    Raises:
+        ValueError: If the arguments do not fit together or the loss is not finite.
+    """
+    rule = get_rule(rule) if isinstance(rule, str) else rule
+    mode = mode or mode_of(rule)
+    update = update or rule.update
+    if update not in ("sequence", "step"):
+        raise ValueError(f"Expected update 'sequence' or 'step', but found {update!r}.")
+    if update == "step" and rule.graph != "step":
+        raise ValueError(
+            f"Expected update 'sequence' for {rule.name!r}, whose gradient is complete only at "
+            "the end, but found 'step'. Use ottt_o or saf_e."
+        )
+    if chunk < 1 or (chunk > 1 and update == "step"):
+        raise ValueError(f"Expected chunk ≥ 1, and 1 with update='step', but found {chunk}.")
+    if y.shape != x.shape[1:2]:
+        raise ValueError(
+            f"Expected one label per image, shape {tuple(x.shape[1:2])}, but found {tuple(y.shape)}."
+        )
+    if rule.graph == "step":
+        yield from _each_step(network, x, y, mode, mse, update, chunk)
+    elif rule.graph == "time":
+        yield _through_time(network, x, y, mode, mse)
+    elif rule.carries == "rate":
+        yield _rates(network, x, y, mode, mse)
+    else:
+        yield _last_step(network, x, y, mode, mse)
+
+
+def _backward(loss: Tensor) -> None:
+    if not torch.isfinite(loss):
+        raise ValueError(
+            f"Expected a finite loss, but found {loss.item()}. Lower the learning rate or check "
+            "the input; the weights were not changed by this batch."
+        )
+    loss.backward()
+
+
+def _each_step(
+    network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float, update: str, chunk: int
+) -> Iterator[Backward]:
+    steps, state, prepared = x.shape[0], None, network.prepare(hold=True)
+    for t in range(0, steps, chunk):
+        o, state = network(x[t : t + chunk], state, mode, prepared)
+        loss = _step_loss(o, y, mse, steps)
+        _backward(loss)
+        state = _cut(state)
+        last = t + chunk >= steps
+        if last or update == "step":
+            for ready in prepared:
+                ready.flush()
+        yield Backward(min(t + chunk, steps), loss.detach(), o.detach())
+        if update == "step" and not last:
+            prepared = network.prepare(hold=True)
+
+
+def _cut(state: NetworkState) -> NetworkState:
+    readout = state.readout
+    return state._replace(readout=None if readout is None else readout.detach())
+
+
+def _through_time(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -> Backward:
+    o, _ = network(x, None, mode)
+    loss = _step_loss(o, y, mse, x.shape[0])
+    _backward(loss)
+    return Backward(x.shape[0], loss.detach(), o.detach())
+
+
+def _last_step(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -> Backward:
+    steps, prepared = x.shape[0], network.prepare(hold=True)
+    state, parts = network.zero_state(), []
+    with torch.no_grad():
+        for t in range(steps - 1):
+            o, state = network(x[t : t + 1], state, mode, prepared)
+            parts.append(o)
+    o, state = network(x[steps - 1 :], state, mode, prepared)
+    assert state.readout is not None
+    loss = loss_fn(state.readout / total_weight(network.neuron.leak, steps), y, mse)
+    _backward(loss)
+    for ready in prepared:
+        ready.flush()
+    return Backward(steps, loss.detach(), torch.cat([*parts, o.detach()]))
+
+
+def _rates(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -> Backward:
+    steps, p = x.shape[0], network.neuron
+    total = total_weight(p.leak, steps)
+    with torch.no_grad():
+        ready = network.prepare()
+        o, before = network(x[: steps - 1], None, mode, ready) if steps > 1 else (x[:0], None)
+        o_last, after = network(x[steps - 1 :], before, mode, ready)
+        mean_input = accumulate(x, p.leak)[-1] / total
+    o = torch.cat([o, o_last]) if steps > 1 else o_last
+    rates = [s if s is None else s.a / total for s in after.neurons]
+    feedback = [s if s is None else s.a / total for s in before.neurons] if before else []
+    readout = network.forward_rates(mean_input, rates, feedback=feedback or [None] * len(rates))
+    loss = loss_fn(readout, y, mse)
+    _backward(loss)
+    return Backward(steps, loss.detach(), o)
+
+
+def predict(o: Tensor) -> Tensor:
+    """Return the predicted class argmax Σ_t o[t] of a readout (T, B, classes)."""
+    return o.sum(0).argmax(-1)

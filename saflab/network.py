@@ -1,0 +1,323 @@
+"""One network for every rule: populations of neurons, and connections between them.
+
+Population 0 is the input, the last is the non-spiking readout, those between are LIF neurons. A
+connection to a later population acts within the step (skips included); one to the same or an
+earlier population is feedback and carries the signal of the step before. What travels along a
+connection — spikes, spikes and trace, or accumulations — is the rule's choice, so one
+`state_dict` serves all rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from saflab.neurons import LIFParams, rescale, total_weight
+from saflab.ops import scan
+from saflab.synapses import Prepared, Synapse
+
+__all__ = ["Connection", "Mode", "Network", "NetworkState", "Signal"]
+
+
+class Connection(NamedTuple):
+    """A synapse from population `source` to population `target`."""
+
+    source: int
+    target: int
+    synapse: Synapse
+
+
+class Signal(NamedTuple):
+    """What crosses a synapse: a value and, where they differ, the path of the gradient."""
+
+    value: Tensor
+    path: Tensor | None = None
+
+
+class NetworkState(NamedTuple):
+    """Steps taken, accumulated input, neuron states, last signals, and Û of the readout."""
+
+    t: int
+    input: Tensor | None
+    neurons: tuple[Any, ...]
+    signals: tuple[Signal | None, ...]
+    readout: Tensor | None
+
+
+class Mode(NamedTuple):
+    """How to run: neuron kind, trace of biases and input, and implementation.
+
+    Args:
+        kind: "lif", "ottt" or "saf".
+        trace: Gradient of sources (input, bias): "official" or "full", see `Network.forward`.
+        surrogate: Surrogate that replaces the network's own, or None.
+        detach_reset: For "lif": no gradient through the reset.
+        fused: For "ottt": value and gradient in one forward pass instead of two.
+        impl: Implementation of the time loop.
+    """
+
+    kind: str = "lif"
+    trace: str = "official"
+    surrogate: str | None = None
+    detach_reset: bool = False
+    fused: bool = True
+    impl: str = "auto"
+
+
+Observer = Callable[[int, Tensor, Tensor], None]
+
+
+def _add(x: Tensor | None, y: Tensor) -> Tensor:
+    return y if x is None else x + y
+
+
+class Network(nn.Module):
+    """A spiking network, whatever the rule that trains it.
+
+    Args:
+        connections: All synapses; together they reach every population from 1 to the readout.
+        neuron: Constants of every spiking population.
+
+    Raises:
+        ValueError: If a population has no input, or the readout feeds back.
+    """
+
+    def __init__(self, connections: Sequence[Connection], neuron: LIFParams | None = None) -> None:
+        super().__init__()
+        connections = [Connection(*c) for c in connections]
+        targets = {c.target for c in connections}
+        last = max(targets, default=0)
+        if targets != set(range(1, last + 1)):
+            raise ValueError(
+                f"Expected connections into each population 1…{last}, but found targets "
+                f"{sorted(targets)}. Number populations from 0 (the input) without gaps."
+            )
+        for c in connections:
+            if not 0 <= c.source < last:
+                raise ValueError(
+                    f"Expected sources in 0…{last - 1}, but found {c.source}. The readout (the "
+                    "last population) does not spike and feeds nothing."
+                )
+        self.neuron = neuron or LIFParams()
+        self.ends = [(c.source, c.target) for c in connections]
+        self.synapses = nn.ModuleList(c.synapse for c in connections)
+        self.readout = last
+        self.has_feedback = any(source >= target for source, target in self.ends)
+
+    def prepare(self, *, hold: bool = False) -> list[Prepared]:
+        """Return all synapses made ready for one sequence (`hold`: see `Prepared`)."""
+        return [synapse.prepare(hold=hold) for synapse in self.synapses]  # type: ignore[operator]
+
+    def zero_state(self) -> NetworkState:
+        """Return the state before the first step."""
+        return NetworkState(0, None, (None,) * self.readout, (None,) * self.readout, None)
+
+    def forward(
+        self,
+        x: Tensor,
+        state: NetworkState | None = None,
+        mode: Mode | None = None,
+        prepared: list[Prepared] | None = None,
+        observe: Observer | None = None,
+    ) -> tuple[Tensor, NetworkState]:
+        """Run the steps of `x` and return the readout o[t] of each, and the state.
+
+        In SAF the readout is o[t] = Û_out[t] − λ·Û_out[t−1].
+
+        Args:
+            x: Input of C steps, shape (C, B, *features). A constant image is an expanded view
+                (`encoders.constant`): its first synapse is then evaluated once per sequence.
+            state: State of the steps before, or None for a new sequence.
+            mode: How to run; default LIF. `trace="official"` gives a bias the gradient δ[t] and
+                an input synapse δ[t] x[t]ᵀ, as the published OTTT code does; `"full"` treats both
+                as sources with a trace, δ[t] Λ[t] and δ[t] x̂[t]ᵀ. Values do not depend on it.
+            prepared: From `prepare`, once per sequence; None prepares anew, so that a plain
+                `loss.backward()` reaches every parameter.
+            observe: Called as observe(population, current, output) after each scan.
+
+        Returns:
+            Readout of shape (C, B, classes) and the state after the last step.
+
+        Raises:
+            ValueError: If shapes, mode or values of the input are not as above.
+        """
+        mode = mode or Mode()
+        self._check(x, mode)
+        state = state or self.zero_state()
+        prepared = prepared or self.prepare()
+        if self.has_feedback and x.shape[0] > 1:
+            outs = []
+            for t in range(x.shape[0]):
+                o, state = self._chunk(x[t : t + 1], state, mode, prepared, observe)
+                outs.append(o)
+            return torch.cat(outs), state
+        return self._chunk(x, state, mode, prepared, observe)
+
+    def _check(self, x: Tensor, mode: Mode) -> None:
+        if x.dim() < 3 or x.shape[0] == 0:
+            raise ValueError(
+                "Expected input of shape (T, B, *features) with T ≥ 1, but found "
+                f"{tuple(x.shape)}. Encode images with saflab.encoders first."
+            )
+        if mode.trace not in ("official", "full"):
+            raise ValueError(f"Expected trace 'official' or 'full', but found {mode.trace!r}.")
+
+    def _chunk(
+        self,
+        x: Tensor,
+        state: NetworkState,
+        mode: Mode,
+        prepared: list[Prepared],
+        observe: Observer | None,
+    ) -> tuple[Tensor, NetworkState]:
+        p = self.neuron if mode.surrogate is None else replace(self.neuron, surrogate=mode.surrogate)
+        steps, saf = x.shape[0], mode.kind == "saf"
+        totals = [total_weight(p.leak, state.t + c + 1) for c in range(steps)]
+        ones = [1.0] * steps
+        # What a source that is on at every step (a bias, a constant image) weighs at step t.
+        values = totals if saf else ones
+        grads = values if mode.kind == "lif" else totals if mode.trace == "full" else ones
+
+        constant = x.stride(0) == 0
+        accumulated = None if constant else self._accumulate_input(x, state.input, p.leak)
+        neurons, signals = list(state.neurons), list(state.signals)
+        for target in range(1, self.readout + 1):
+            current: Tensor | None = None
+            for index, (source, end) in enumerate(self.ends):
+                if end != target:
+                    continue
+                synapse, ready = self.synapses[index], prepared[index]
+                if source == 0 and constant:
+                    part = self._constant_input(x, synapse, ready, values, grads)
+                elif source == 0:
+                    part = self._varying_input(x, accumulated, synapse, ready, mode)
+                elif signals[source] is None:
+                    continue  # feedback before the first step carries nothing
+                else:
+                    value, path = signals[source]  # type: ignore[misc]
+                    part = synapse(value, ready, path, fused=mode.fused)
+                current = _add(current, synapse.add_bias(part, ready, values, grads))  # type: ignore[operator]
+            if current is None:
+                raise ValueError(
+                    f"Expected population {target} to receive input at the first step, but found "
+                    "feedback only. Add a connection from an earlier population."
+                )
+            if target == self.readout:
+                break
+            out, neurons[target] = scan(
+                mode.kind, current, neurons[target], p, start=state.t, impl=mode.impl,
+                detach_reset=mode.detach_reset,
+            )  # fmt: skip
+            signals[target] = Signal(out[0].detach(), out[1]) if mode.kind == "ottt" else Signal(out)
+            if observe:
+                observe(target, current, signals[target].value)  # type: ignore[union-attr]
+        assert current is not None
+        o, readout = self._read(current, state.readout, p.leak, saf)
+        if observe:
+            observe(self.readout, current, o)
+        last = None if accumulated is None else accumulated[-1]
+        return o, NetworkState(
+            state.t + steps, last, tuple(neurons), self._kept(signals, mode), readout
+        )
+
+    def _kept(self, signals: list[Signal | None], mode: Mode) -> tuple[Signal | None, ...]:
+        """Keep of the last step what feedback needs; only BPTT keeps its graph."""
+        if not self.has_feedback:
+            return (None,) * self.readout
+        if mode.kind == "lif":
+            return tuple(signals)
+        return tuple(
+            s and Signal(s.value.detach(), None if s.path is None else s.path.detach())
+            for s in signals
+        )
+
+    @staticmethod
+    def _accumulate_input(x: Tensor, before: Tensor | None, leak: float) -> Tensor:
+        out, a = [], before
+        for now in x:
+            a = now if a is None else leak * a + now
+            out.append(a)
+        return torch.stack(out)
+
+    @staticmethod
+    def _constant_input(
+        x: Tensor, synapse: nn.Module, ready: Prepared, values: list[float], grads: list[float]
+    ) -> Tensor:
+        if ready.first is None:
+            with torch.enable_grad():
+                ready.first = ready.hold(synapse(x[:1], ready))
+        return torch.cat([rescale(ready.first, v, g) for v, g in zip(values, grads, strict=True)])
+
+    @staticmethod
+    def _varying_input(
+        x: Tensor, accumulated: Tensor | None, synapse: nn.Module, ready: Prepared, mode: Mode
+    ) -> Tensor:
+        if mode.kind == "lif":
+            return synapse(x, ready)
+        value = accumulated if mode.kind == "saf" else x
+        path = accumulated if mode.trace == "full" else x
+        return synapse(value, ready, None if value is path else path, fused=mode.fused)
+
+    @staticmethod
+    def _read(
+        current: Tensor, before: Tensor | None, leak: float, saf: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return o[t] of each step and Û_out of the last."""
+        out = []
+        for now in current:
+            if saf:
+                out.append(now if before is None else now - leak * before.detach())
+                before = now
+            else:
+                out.append(now)
+                before = now if before is None else leak * before + now
+        assert before is not None
+        return torch.stack(out), before
+
+    def forward_rates(
+        self, x: Tensor, rates: Sequence[Tensor], prepared: list[Prepared] | None = None,
+        feedback: Sequence[Tensor | None] = (),
+    ) -> Tensor:
+        """Return the readout W a + b of the clamp network at measured firing rates.
+
+            a ← clamp((W a_in + b)/V, 0, 1), value replaced by the measured rate
+
+        Args:
+            x: Weighted mean input x̂[T]/Λ[T], shape (B, *features).
+            rates: a[T] of each population, index 0 unused.
+            prepared: From `prepare`.
+            feedback: â[T−1]/Λ[T] of each population, for feedback connections.
+
+        Reference: Meng et al., arXiv:2205.00459.
+        """
+        prepared = prepared or self.prepare()
+        signals: list[Tensor] = [x]
+        for target in range(1, self.readout + 1):
+            z: Tensor | None = None
+            for index, (source, end) in enumerate(self.ends):
+                if end != target:
+                    continue
+                value = signals[source] if source < target else feedback[source]
+                if value is None:
+                    continue
+                synapse, ready = self.synapses[index], prepared[index]
+                part = synapse.add_bias(synapse(value[None], ready), ready, [1.0], [1.0])  # type: ignore[operator]
+                z = _add(z, part[0])
+            assert z is not None
+            if target == self.readout:
+                return z
+            z = z / self.neuron.threshold
+            # Strictly inside (0, 1), as in the clamp surrogate; torch.clamp counts the edges in.
+            inside = ((z > 0) & (z < 1)).to(z.dtype)
+            signals.append(rates[target] + inside * (z - z.detach()))
+        raise AssertionError("unreachable: the readout returns")
+
+    def extra_repr(self) -> str:
+        """Show the wiring and the neuron."""
+        wires = ", ".join(f"{source}→{target}" for source, target in self.ends)
+        return f"{wires}; {self.neuron}"
+

@@ -1,0 +1,299 @@
+"""What may stand between two neurons: time-invariant affine maps, and nothing else.
+
+A weight layer (`Linear`, `Conv2d`) with parameter-free linear maps before it commutes with spike
+accumulation. `Synapse` checks that, and evaluates the map for a value and, where a rule asks for
+it, with the gradient taken at another tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from saflab.neurons import rescale, swap
+
+__all__ = ["Conv2d", "Linear", "Prepared", "Scale", "SequenceDropout", "Synapse", "standardise"]
+
+
+def standardise(weight: Tensor, gain: Tensor, eps: float = 1e-4) -> Tensor:
+    """Return gain·(W − mean) / √(var·fan_in + ε) for each output channel.
+
+    Args:
+        weight: W, shape (out, *in).
+        gain: Learnable gain, shape (out,).
+        eps: ε > 0.
+
+    Reference: Xiao et al., arXiv:2210.04195 (unbiased variance).
+    """
+    flat = weight.flatten(1)
+    var, mean = torch.var_mean(flat, dim=1, keepdim=True)
+    scale = gain[:, None] * torch.rsqrt(var * flat.shape[1] + eps)
+    return ((flat - mean) * scale).view_as(weight)
+
+
+class Linear(nn.Linear):
+    """Fully connected synapse, W x + b; `standardised=True` standardises W with a gain."""
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, standardised: bool = False
+    ) -> None:
+        super().__init__(in_features, out_features, bias)
+        self.gain = nn.Parameter(torch.ones(out_features)) if standardised else None
+
+    def effective_weight(self) -> Tensor:
+        """Return the weight that the input meets."""
+        return self.weight if self.gain is None else standardise(self.weight, self.gain)
+
+    def apply_to(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return W x + b for given W and b."""
+        return F.linear(x, weight, bias)
+
+    def backward_of(
+        self, grad: Tensor, path: Tensor, weight: Tensor, needed: list[bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return the gradients of the input and of W, the latter taken at `path`."""
+        return (
+            grad @ weight if needed[0] else None,
+            grad.flatten(0, -2).mT @ path.flatten(0, -2) if needed[1] else None,
+        )
+
+
+class Conv2d(nn.Conv2d):
+    """Convolutional synapse, W ∗ x + b; `standardised=True` standardises W with a gain."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        padding: int = 1,
+        bias: bool = True,
+        *,
+        standardised: bool = False,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
+        self.gain = nn.Parameter(torch.ones(out_channels)) if standardised else None
+
+    def effective_weight(self) -> Tensor:
+        """Return the weight that the input meets."""
+        return self.weight if self.gain is None else standardise(self.weight, self.gain)
+
+    def apply_to(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Return W ∗ x + b for given W and b."""
+        return self._conv_forward(x, weight, bias)
+
+    def backward_of(
+        self, grad: Tensor, path: Tensor, weight: Tensor, needed: list[bool]
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return the gradients of the input and of W, the latter taken at `path`."""
+        g_in, g_weight, _ = torch.ops.aten.convolution_backward(
+            grad, path, weight, None, self.stride, self.padding, self.dilation, False, [0, 0],
+            self.groups, [*needed, False],
+        )  # fmt: skip
+        return g_in, g_weight
+
+
+class Scale(nn.Module):
+    """Multiply by a constant factor."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return factor·x."""
+        return x * self.factor
+
+    def extra_repr(self) -> str:
+        """Show the factor."""
+        return f"{self.factor}"
+
+
+class SequenceDropout(nn.Module):
+    """Dropout whose mask is drawn once per sequence, so that it commutes with accumulation."""
+
+    def __init__(self, p: float = 0.5) -> None:
+        super().__init__()
+        if not 0.0 <= p < 1.0:
+            raise ValueError(f"Expected a dropout probability in [0, 1), but found {p}.")
+        self.p = p
+
+    def draw(self, x: Tensor) -> Tensor:
+        """Return a mask for one sequence, shaped as one step of `x` and scaled by 1/(1 − p)."""
+        return torch.empty_like(x).bernoulli_(1.0 - self.p).div_(1.0 - self.p)
+
+    def extra_repr(self) -> str:
+        """Show the probability."""
+        return f"p={self.p}"
+
+
+_LINEAR = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Identity, Scale, SequenceDropout)
+_SUBSTITUTES: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
+    ((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AdaptiveMaxPool2d), "nn.AvgPool2d"),
+    ((nn.Dropout, nn.Dropout1d, nn.Dropout2d), "saflab.synapses.SequenceDropout"),
+    (
+        (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm),
+        "weight standardisation (standardised=True)",
+    ),
+    ((nn.Linear,), "saflab.synapses.Linear"),
+    ((nn.Conv2d,), "saflab.synapses.Conv2d"),
+)
+
+
+def _refuse(module: nn.Module) -> None:
+    name = type(module).__name__
+    allowed = ", ".join(kind.__name__ for kind in (Linear, Conv2d, *_LINEAR))
+    for types, substitute in _SUBSTITUTES:
+        if isinstance(module, types):
+            raise ValueError(
+                f"Expected a time-invariant linear map between neurons, but found {name}, which "
+                f"does not commute with spike accumulation here. Use {substitute} instead."
+            )
+    raise ValueError(f"Expected one of {allowed} between neurons, but found {name}.")
+
+
+class Prepared:
+    """A synapse made ready for one sequence.
+
+    The effective weight and the response to a constant input are computed once, not T times. With
+    `hold=True` they are held as leaves while T backward passes add to their gradients; `flush`
+    then passes the sums on to the parameters. Without it they stay in the graph.
+    """
+
+    def __init__(self, weight: Tensor | None, bias: Tensor | None, *, hold: bool) -> None:
+        self.bias = bias
+        self._hold = hold
+        self.masks: dict[int, Tensor] = {}
+        self.first: Tensor | None = None
+        self._pending: list[tuple[Tensor, Tensor]] = []
+        self.weight = None if weight is None else self.hold(weight)
+
+    def hold(self, x: Tensor) -> Tensor:
+        """Return a leaf with the value of `x`, whose gradient `flush` passes on to `x`."""
+        if not self._hold or x.is_leaf or not x.requires_grad:
+            return x
+        leaf = x.detach().requires_grad_()
+        self._pending.append((x, leaf))
+        return leaf
+
+    def flush(self) -> None:
+        """Pass the gathered gradients on, latest first, and let go of the graphs."""
+        while self._pending:
+            x, leaf = self._pending.pop()
+            if leaf.grad is not None:
+                torch.autograd.backward(x, leaf.grad)
+
+
+class _TwoPaths(torch.autograd.Function):
+    """Forward at `value`, weight gradient at `path`: OTTT in a single forward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, path: Tensor, weight: Tensor, layer: Any) -> Tensor:
+        ctx.save_for_backward(path, weight)
+        ctx.layer = layer
+        return layer.apply_to(value, weight, None)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        path, weight = ctx.saved_tensors
+        needed = list(ctx.needs_input_grad[1:3])
+        g_path, g_weight = ctx.layer.backward_of(grads[0], path, weight, needed)
+        return None, g_path, g_weight, None
+
+
+class Synapse(nn.Module):
+    """A time-invariant affine map: parameter-free linear maps, then at most one weight layer.
+
+    Args:
+        *modules: Any of AvgPool2d, AdaptiveAvgPool2d, Flatten, Identity, `Scale`,
+            `SequenceDropout`, then optionally one `Linear` or `Conv2d`.
+
+    Raises:
+        ValueError: If a module does not commute with spike accumulation; names the substitute.
+    """
+
+    def __init__(self, *modules: nn.Module) -> None:
+        super().__init__()
+        *before, last = modules or (nn.Identity(),)
+        if not isinstance(last, Linear | Conv2d):
+            before, last = [*before, last], None
+        for module in before:
+            if isinstance(module, Linear | Conv2d):
+                raise ValueError(
+                    f"Expected {type(module).__name__} to be the last module of a synapse, but "
+                    "found it before another. Give each weight layer a synapse of its own."
+                )
+            if not isinstance(module, _LINEAR):
+                _refuse(module)
+            if isinstance(module, nn.Flatten) and module.start_dim != 1:
+                raise ValueError(
+                    f"Expected Flatten from dimension 1, but found {module.start_dim}."
+                )
+        self.before = nn.ModuleList(before)
+        self.layer: Linear | Conv2d | None = last
+
+    def prepare(self, *, hold: bool = False) -> Prepared:
+        """Return the synapse made ready for one sequence."""
+        if self.layer is None:
+            return Prepared(None, None, hold=hold)
+        return Prepared(self.layer.effective_weight(), self.layer.bias, hold=hold)
+
+    def _shape(self, x: Tensor, prepared: Prepared) -> Tensor:
+        steps = x.shape[0]
+        x = x.flatten(0, 1)
+        for index, module in enumerate(self.before):
+            if not isinstance(module, SequenceDropout):
+                x = module(x)
+            elif self.training:
+                per_step = x.unflatten(0, (steps, -1))
+                if index not in prepared.masks:
+                    prepared.masks[index] = module.draw(per_step[0])
+                x = (per_step * prepared.masks[index]).flatten(0, 1)
+        return x
+
+    def forward(
+        self, value: Tensor, prepared: Prepared, path: Tensor | None = None, *, fused: bool = True
+    ) -> Tensor:
+        """Return W·value without bias, shape (C, B, *features).
+
+        Args:
+            value: Signal that crosses, shape (C, B, *features).
+            prepared: From `prepare`, the same for a whole sequence.
+            path: If given, the gradient is that of W·path while the result is W·value.
+            fused: One pass for both (custom backward) instead of two, as published.
+        """
+        steps = value.shape[0]
+        layer, weight = self.layer, prepared.weight
+        if path is not None:
+            with torch.no_grad():
+                x = self._shape(value, prepared)
+            y = self._shape(path, prepared)
+            if layer is None:
+                out = swap(x, y)
+            elif fused:
+                out = _TwoPaths.apply(x, y, weight, layer)
+            else:
+                with torch.no_grad():
+                    x = layer.apply_to(x, weight, None)  # type: ignore[arg-type]
+                out = swap(x, layer.apply_to(y, weight, None))  # type: ignore[arg-type]
+        else:
+            out = self._shape(value, prepared)
+            if layer is not None:
+                out = layer.apply_to(out, weight, None)  # type: ignore[arg-type]
+        return out.unflatten(0, (steps, -1))
+
+    def add_bias(
+        self, current: Tensor, prepared: Prepared, values: Sequence[float], grads: Sequence[float]
+    ) -> Tensor:
+        """Return current[t] + values[t]·b, where b receives grads[t] times the gradient."""
+        bias = prepared.bias
+        if bias is None:
+            return current
+        per_step = [rescale(bias, v, g) for v, g in zip(values, grads, strict=True)]
+        shape = (len(per_step), 1, -1, *(1,) * (current.dim() - 3))
+        return current + torch.stack(per_step).view(shape)
