@@ -82,6 +82,8 @@ def scan(
         raise ValueError(
             f"Expected floating-point currents, but found {currents.dtype}. Convert with .float()."
         )
+    if torch.is_autocast_enabled(currents.device.type):
+        currents = currents.float()  # the state stays float32 under autocast
     if state is None:
         state = zero_state(kind, currents[0])
     elif state[0].shape != currents.shape[1:]:

@@ -1,0 +1,84 @@
+"""Checkpoints that survive: written to a temporary name, then renamed; loaded without code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+__all__ = ["CheckpointError", "load", "restore", "save"]
+
+FORMAT = 1
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is missing, damaged or of another network."""
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` to `path` so that a crash leaves the old file or the new, never a part.
+
+    Raises:
+        CheckpointError: If the folder cannot be written to.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            torch.save({"format": FORMAT, **content}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"Expected to write {path}, but found it impossible ({error}). Free some space or "
+            "choose another folder with --out; earlier checkpoints are untouched."
+        ) from error
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> dict[str, Any]:
+    """Return the content of a checkpoint; runs no code that the file may contain.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged or not one of ours.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "checkpoint.pt"
+    if not path.is_file():
+        raise CheckpointError(f"Expected a checkpoint at {path}, but found none. Train first.")
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:
+        raise CheckpointError(
+            f"Expected a whole checkpoint, but found {path} damaged ({type(error).__name__}). "
+            "Use an earlier copy or train again."
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(
+            f"Expected a saflab checkpoint of format {FORMAT}, but found another in {path}."
+        )
+    return content
+
+
+def restore(model: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Load `weights` into `model` in place.
+
+    Raises:
+        CheckpointError: If they belong to another network; names the first difference.
+    """
+    own = model.state_dict()
+    for name in sorted(own.keys() | weights.keys()):
+        ours = tuple(own[name].shape) if name in own else "nothing"
+        theirs = tuple(weights[name].shape) if name in weights else "nothing"
+        if ours != theirs:
+            raise CheckpointError(
+                f"Expected weights of this network ({name}: {ours}), but found {theirs}. The "
+                "checkpoint is of another network; build that model or start a new folder."
+            )
+    model.load_state_dict(weights)

@@ -1,0 +1,120 @@
+"""The configuration of a training run: one frozen dataclass, printed in every log."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from saflab.encoders import ENCODERS
+from saflab.models import MODELS
+from saflab.neurons import LIFParams
+from saflab.ops import IMPLEMENTATIONS
+from saflab.rules import get_rule
+
+__all__ = ["TrainConfig"]
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that determines a training run, apart from the data themselves.
+
+    Args:
+        rule: One of `RULES`.
+        update: Optimizer steps per batch, "sequence" or "step"; None takes the rule's own.
+        trace: Gradient of biases and input, "official" or "full"; None takes the rule's own.
+        surrogate: One of `SURROGATES`; None takes the rule's own.
+        steps: Time steps T ≥ 1.
+        model: One of `MODELS`.
+        channels: Sizes for convnet and mlp (three, or any number); None takes the model's own.
+        encoder: One of `ENCODERS`.
+        leak: λ in [0, 1].
+        threshold: V > 0.
+        epochs: Passes over the training images, ≥ 1.
+        batch: Images per batch, ≥ 1.
+        lr: Initial learning rate; follows a cosine to 0 over all epochs.
+        momentum: Of SGD, in [0, 1).
+        mse: Coefficient of the squared error in the loss, in [0, 1].
+        augmentation: Random crop, cutout and flip.
+        seed: Of initial weights, order of images and augmentation.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: "float32", or "bfloat16" for autocast.
+        impl: Implementation of the time loop.
+        chunk: Time steps per backward pass for OTTT and SAF-E.
+
+    Raises:
+        ValueError: If a value lies outside its range.
+    """
+
+    rule: str = "saf_e"
+    update: str | None = None
+    trace: str | None = None
+    surrogate: str | None = None
+    steps: int = 4
+    model: str = "convnet"
+    channels: tuple[int, ...] | None = None
+    encoder: str = "constant"
+    leak: float = 0.5
+    threshold: float = 1.0
+    epochs: int = 2
+    batch: int = 50
+    lr: float = 0.1
+    momentum: float = 0.9
+    mse: float = 0.05
+    augmentation: bool = True
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    impl: str = "auto"
+    chunk: int = 1
+
+    def __post_init__(self) -> None:
+        get_rule(self.rule)
+        LIFParams(leak=self.leak, threshold=self.threshold, surrogate=self.surrogate or "sigmoid")
+        choices = {
+            "update": (self.update, (None, "sequence", "step")),
+            "trace": (self.trace, (None, "official", "full")),
+            "model": (self.model, tuple(MODELS)),
+            "encoder": (self.encoder, tuple(ENCODERS)),
+            "precision": (self.precision, PRECISIONS),
+            "impl": (self.impl, IMPLEMENTATIONS),
+        }
+        for name, (found, allowed) in choices.items():
+            if found not in allowed:
+                raise ValueError(f"Expected {name} in {list(allowed)}, but found {found!r}.")
+        for name in ("steps", "epochs", "batch", "chunk"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"Expected {name} ≥ 1, but found {getattr(self, name)}.")
+        if not (self.lr >= 0.0 and math.isfinite(self.lr)):
+            raise ValueError(f"Expected a finite learning rate ≥ 0, but found {self.lr}.")
+        if not 0.0 <= self.momentum < 1.0:
+            raise ValueError(f"Expected a momentum in [0, 1), but found {self.momentum}.")
+        if not 0.0 <= self.mse <= 1.0:
+            raise ValueError(f"Expected mse in [0, 1], but found {self.mse}.")
+
+    def torch_device(self) -> torch.device:
+        """Return the device that `device` means here.
+
+        Raises:
+            ValueError: If a CUDA device is asked for and there is none.
+        """
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(self.device)
+        except RuntimeError as error:
+            raise ValueError(
+                f"Expected a device such as 'cpu' or 'cuda', but found {self.device!r}."
+            ) from error
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(
+                "Expected a CUDA GPU for device='cuda', but found none. Use device='cpu'."
+            )
+        return device
+
+    def neuron(self) -> LIFParams:
+        """Return the constants of the neurons."""
+        return LIFParams(leak=self.leak, threshold=self.threshold)

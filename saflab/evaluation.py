@@ -1,0 +1,165 @@
+"""Measure a trained network: accuracy, firing rates, and SAF against LIF with the same weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from saflab.augment import normalise
+from saflab.encoders import encode
+from saflab.gradients import mode_of, predict
+from saflab.network import Network
+from saflab.neurons import spikes_from_accumulation
+from saflab.record import record
+
+__all__ = ["Comparison", "Evaluation", "compare", "encoded", "evaluate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Accuracy in [0, 1] over `images` images, and spikes per neuron and step, per layer."""
+
+    accuracy: float
+    images: int
+    firing_rates: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """The same weights run with SAF and as LIF: accuracies in [0, 1], spikes that differ."""
+
+    saf_accuracy: float
+    lif_accuracy: float
+    images: int
+    spikes: int
+    flips: int
+    changed_predictions: int
+
+
+@torch.no_grad()
+def evaluate(
+    model: Network,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    mean: list[float],
+    std: list[float],
+    rule: str = "bptt",
+    steps: int = 4,
+    encoder: str = "constant",
+    precision: str = "float32",
+    batch: int = 250,
+    seed: int = 0,
+) -> Evaluation:
+    """Classify images and count correct answers and spikes.
+
+    Args:
+        model: The network.
+        images: uint8, shape (N, C, H, W).
+        labels: Shape (N,).
+        mean: Per channel, as in training.
+        std: Per channel, as in training.
+        rule: Decides what travels; "bptt" runs the network as LIF.
+        steps: Time steps T.
+        encoder: One of `ENCODERS`.
+        precision: "float32" or "bfloat16".
+        batch: Images at a time.
+        seed: Of a random encoder.
+
+    Raises:
+        ValueError: If there are no images, or as the encoder says.
+    """
+    if len(images) == 0:
+        raise ValueError("Expected at least one image to evaluate, but found none.")
+    mode, training = mode_of(rule), model.training
+    model.eval()
+    correct = 0
+    spikes: dict[int, float] = {}
+    neurons: dict[int, int] = {}
+
+    def observe(population: int, current: Tensor, out: Tensor) -> None:
+        if population == model.readout:
+            return
+        train = spikes_from_accumulation(out, model.neuron.leak) if mode.kind == "saf" else out
+        spikes[population] = spikes.get(population, 0.0) + float(train.sum())
+        neurons[population] = neurons.get(population, 0) + train.numel()
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for first in range(0, len(images), batch):
+            part = images[first : first + batch]
+            x = encoded(part, mean, std, steps, encoder)
+            with torch.autocast(
+                images.device.type, torch.bfloat16, enabled=precision == "bfloat16"
+            ):
+                o, _ = model(x, None, mode, observe=observe)
+            correct += int((predict(o) == labels[first : first + batch]).sum())
+    model.train(training)
+    rates = [spikes[k] / neurons[k] for k in sorted(spikes)]
+    return Evaluation(accuracy=correct / len(images), images=len(images), firing_rates=rates)
+
+
+def encoded(images: Tensor, mean: list[float], std: list[float], steps: int, encoder: str) -> Tensor:
+    """Return uint8 images as network input: normalised for a constant current, else in [0, 1]."""
+    floats = normalise(images, mean, std) if encoder == "constant" else images.float() / 255.0
+    return encode(floats, steps, encoder)
+
+
+@torch.no_grad()
+def compare(
+    model: Network,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    mean: list[float],
+    std: list[float],
+    steps: int = 4,
+    encoder: str = "constant",
+    batch: int = 250,
+    seed: int = 0,
+) -> Comparison:
+    """Run the same weights with SAF and as LIF, and count the spikes that differ.
+
+    The two round differently, so a spike may flip where u lies within rounding of V.
+
+    Args:
+        model: The network.
+        images: uint8, shape (N, C, H, W).
+        labels: Shape (N,).
+        mean: Per channel, as in training.
+        std: Per channel, as in training.
+        steps: Time steps T.
+        encoder: One of `ENCODERS`.
+        batch: Images at a time.
+        seed: Of a random encoder.
+    """
+    training = model.training
+    model.eval()
+    hits, flips, spikes, changed = {"saf_e": 0, "bptt": 0}, 0, 0, 0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for first in range(0, len(images), batch):
+            x = encoded(images[first : first + batch], mean, std, steps, encoder)
+            y = labels[first : first + batch]
+            trains: dict[str, list[Tensor]] = {}
+            predictions = {}
+            for rule in hits:
+                seen = record(model, x, rule)
+                trains[rule] = [population.s for population in seen.populations]
+                predictions[rule] = predict(seen.readout)
+                hits[rule] += int((predictions[rule] == y).sum())
+            for saf, lif in zip(trains["saf_e"], trains["bptt"], strict=True):
+                flips += int((saf != lif).sum())
+                spikes += int(lif.sum())
+            changed += int((predictions["saf_e"] != predictions["bptt"]).sum())
+    model.train(training)
+    return Comparison(
+        saf_accuracy=hits["saf_e"] / len(images),
+        lif_accuracy=hits["bptt"] / len(images),
+        images=len(images),
+        spikes=spikes,
+        flips=flips,
+        changed_predictions=changed,
+    )

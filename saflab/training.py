@@ -1,0 +1,348 @@
+"""The only training loop: `fit` is a generator of events that everything else consumes."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saflab import checkpoints
+from saflab.augment import augment
+from saflab.config import TrainConfig
+from saflab.data import Dataset
+from saflab.evaluation import Evaluation, encoded, evaluate
+from saflab.gradients import mode_of, predict, sequence
+from saflab.machine import describe_machine, peak_memory
+from saflab.models import build
+from saflab.network import Network
+from saflab.rules import get_rule
+
+__all__ = ["Controls", "EpochEnd", "Event", "RunEnd", "RunStart", "StepEnd", "build_model", "fit"]
+
+
+@dataclass
+class Controls:
+    """What may change while a run is going on, from any thread.
+
+    Args:
+        lr: Learning rate from the next step on; None follows the schedule.
+        running: Cleared to pause the run before the next step, set to go on.
+    """
+
+    lr: float | None = None
+    running: threading.Event = field(default_factory=threading.Event)
+    _stop: bool = False
+
+    def __post_init__(self) -> None:
+        self.running.set()
+
+    def stop(self) -> None:
+        """End the run after the current step, with a checkpoint."""
+        self._stop = True
+        self.running.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStart:
+    """A run begins or goes on: its configuration, data and machine."""
+
+    config: dict[str, Any]
+    data: str
+    source: str
+    images: int
+    parameters: int
+    network: str
+    resumed_at: int
+    machine: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEnd:
+    """One batch is done; `step` of `steps` counts through all epochs, loss is per batch."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEnd:
+    """One epoch is done: accuracies in [0, 1], seconds of training, peak memory in bytes."""
+
+    epoch: int
+    loss: float
+    train_accuracy: float
+    test_accuracy: float
+    test_images: int
+    firing_rates: list[float]
+    seconds: float
+    peak_memory: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnd:
+    """The run is over: `finished` is False if it was stopped before the last epoch."""
+
+    finished: bool
+    step: int
+    test_accuracy: float | None
+
+
+Event = RunStart | StepEnd | EpochEnd | RunEnd
+
+
+def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Network:
+    """Return the network of `config`, its weights drawn from the seed, on the CPU."""
+    sizes: dict[str, Any] = {"neuron": config.neuron()}
+    if config.channels is not None:
+        if config.model not in ("mlp", "convnet"):
+            raise ValueError(f"Expected channels=None for {config.model}, but found sizes.")
+        if config.model == "convnet" and len(config.channels) != 3:
+            raise ValueError(f"Expected three channels, but found {config.channels}.")
+        sizes["hidden" if config.model == "mlp" else "channels"] = config.channels
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return build(config.model, shape, classes, **sizes)
+
+
+def _mixed(*parts: int) -> int:
+    """Return one seed from several numbers, so that randomness needs no stored state."""
+    seed = 0x9E3779B97F4A7C15
+    for part in parts:
+        seed = (seed ^ (part + 0x7F4A7C15 + (seed << 6) + (seed >> 2))) & (2**63 - 1)
+    return seed
+
+
+def _schedule(config: TrainConfig, step: int, total: int) -> float:
+    """Return the learning rate of a step: a cosine from `config.lr` to 0, constant in an epoch."""
+    per_epoch = total // config.epochs
+    return 0.5 * config.lr * (1.0 + math.cos(math.pi * (step // per_epoch) / config.epochs))
+
+
+class _Run:
+    """The state of one run: what a checkpoint holds."""
+
+    def __init__(self, config: TrainConfig, data: Dataset, model: Network | None) -> None:
+        self.config, self.device = config, config.torch_device()
+        self.rule = get_rule(config.rule)
+        self.mode = mode_of(
+            self.rule, trace=config.trace, surrogate=config.surrogate, impl=config.impl
+        )
+        self.update = config.update or self.rule.update
+        self.chunk = config.chunk if self.rule.graph == "step" else 1
+        self.model = model or build_model(config, data.shape, len(data.classes))
+        self.model.to(self.device)
+        self.data = data.to(self.device)
+        self.mean, self.std = data.moments()
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=config.lr, momentum=config.momentum
+        )
+        self.step = 0
+        self.sums = [0.0, 0.0, 0.0]  # loss, correct, seconds of the epoch so far
+        self.history: list[dict[str, Any]] = []
+        self.images = len(data.train_labels)
+        if self.images == 0:
+            raise ValueError("Expected at least one training image, but found none.")
+        self.per_epoch = math.ceil(self.images / config.batch)
+        self.total = self.per_epoch * config.epochs
+
+    def content(self) -> dict[str, Any]:
+        return {
+            "config": asdict(self.config),
+            "shape": list(self.data.shape),
+            "classes": list(self.data.classes),
+            "data": self.data.name,
+            "images": self.images,
+            "mean": self.mean,
+            "std": self.std,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "sums": self.sums,
+            "history": self.history,
+        }
+
+    def resume(self, content: dict[str, Any]) -> None:
+        saved, own = content["config"], asdict(self.config)
+        different = [
+            f"{name} {saved.get(name)!r} → {own[name]!r}"
+            for name in own
+            if name not in ("device", "impl") and _plain(saved.get(name)) != _plain(own[name])
+        ]
+        if content["images"] != self.images or content["data"] != self.data.name:
+            different.append(
+                f"data {content['images']} images of {content['data']} → "
+                f"{self.images} of {self.data.name}"
+            )
+        if different:
+            raise checkpoints.CheckpointError(
+                f"Expected the configuration of the checkpoint, but found {'; '.join(different)}. "
+                "Resume with the same options, or start anew in another folder."
+            )
+        checkpoints.restore(self.model, content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.step, self.sums = content["step"], list(content["sums"])
+        self.history = content["history"]
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """Return the images and labels of the next step; depends on seed and step alone."""
+        epoch, index = divmod(self.step, self.per_epoch)
+        order = torch.randperm(
+            self.images, generator=torch.Generator().manual_seed(_mixed(self.config.seed, epoch))
+        )
+        chosen = order[index * self.config.batch : (index + 1) * self.config.batch]
+        chosen = chosen.to(self.device)
+        images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
+        if self.config.augmentation:
+            generator = torch.Generator(self.device)
+            generator.manual_seed(_mixed(self.config.seed, epoch, index))
+            images = augment(images, generator)
+        return images, labels
+
+    def train_step(self, lr: float) -> tuple[float, float]:
+        """Train on the next batch; return its loss and number of correct predictions."""
+        images, labels = self.batch()
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        loss = torch.zeros((), device=self.device)
+        readouts = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_mixed(self.config.seed, self.step))
+            x = encoded(images, self.mean, self.std, self.config.steps, self.config.encoder)
+            self.optimizer.zero_grad(set_to_none=True)
+            for done in self.backward(x, labels):
+                loss += done.loss
+                readouts.append(done.readout)
+                if self.update == "step":
+                    self.optimizer.step()
+                    self.optimizer.zero_grad(set_to_none=True)
+            if self.update == "sequence":
+                self.optimizer.step()
+        correct = (predict(torch.cat(readouts)) == labels).sum()
+        self.step += 1
+        return float(loss), float(correct)
+
+    def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
+        half = self.config.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            yield from sequence(
+                self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse,
+                update=self.update, chunk=self.chunk,
+            )  # fmt: skip
+
+    def evaluate(self) -> Evaluation:
+        return evaluate(
+            self.model, self.data.test_images, self.data.test_labels, mean=self.mean, std=self.std,
+            rule=self.config.rule, steps=self.config.steps, encoder=self.config.encoder,
+            precision=self.config.precision, seed=self.config.seed,
+        )  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def fit(
+    config: TrainConfig,
+    data: Dataset,
+    *,
+    model: Network | None = None,
+    controls: Controls | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    save_every: float = 30.0,
+) -> Iterator[Event]:
+    """Train and yield an event after each step and epoch.
+
+    The order of images, augmentation and learning rate depend on the seed and the step number
+    alone, so that a run resumed on the CPU ends with bit-identical weights.
+
+    Args:
+        config: What to do.
+        data: What to learn.
+        model: A network to train in place; None builds the one in `config`.
+        controls: Changed from elsewhere to pause, stop or change the learning rate.
+        out: Folder for checkpoint.pt; None saves nothing.
+        resume: Go on from `out`/checkpoint.pt.
+        save_every: Seconds between checkpoints within an epoch; one more at each epoch's end.
+
+    Yields:
+        `RunStart`, then `StepEnd` and `EpochEnd`, at last `RunEnd`.
+
+    Raises:
+        ValueError: If the configuration does not fit the data, or the loss is not finite.
+        CheckpointError: If a checkpoint cannot be read or written, or is of another run.
+    """
+    run, controls = _Run(config, data, model), controls or Controls()
+    path = None if out is None else Path(out) / "checkpoint.pt"
+    if resume:
+        if path is None:
+            raise ValueError("Expected a folder to resume from, but found out=None.")
+        run.resume(checkpoints.load(path, run.device))
+    elif path is not None:
+        checkpoints.save(path, run.content())  # a folder that cannot be written fails now
+    yield RunStart(
+        config=asdict(config),
+        data=data.name,
+        source=data.source,
+        images=run.images,
+        parameters=sum(p.numel() for p in run.model.parameters()),
+        network=repr(run.model),
+        resumed_at=run.step,
+        machine=describe_machine(run.device),
+    )
+    saved = time.monotonic()
+    last: Evaluation | None = None
+    while run.step < run.total and not controls.stopping:
+        controls.running.wait()
+        if controls.stopping:
+            break
+        begin = time.perf_counter()
+        lr = _schedule(config, run.step, run.total) if controls.lr is None else controls.lr
+        loss, correct = run.train_step(lr)
+        seconds = time.perf_counter() - begin
+        epoch, index = divmod(run.step - 1, run.per_epoch)
+        size = min(config.batch, run.images - index * config.batch)
+        run.sums = [a + b for a, b in zip(run.sums, (loss * size, correct, seconds), strict=True)]
+        yield StepEnd(
+            epoch=epoch + 1, step=run.step, steps=run.total, loss=loss, accuracy=correct / size,
+            lr=lr, seconds=seconds,
+        )  # fmt: skip
+        if run.step % run.per_epoch == 0:
+            last = run.evaluate()
+            end = EpochEnd(
+                epoch=epoch + 1, loss=run.sums[0] / run.images,
+                train_accuracy=run.sums[1] / run.images, test_accuracy=last.accuracy,
+                test_images=last.images, firing_rates=last.firing_rates, seconds=run.sums[2],
+                peak_memory=peak_memory(run.device),
+            )  # fmt: skip
+            run.history.append(asdict(end))
+            run.sums = [0.0, 0.0, 0.0]
+            if path is not None:
+                checkpoints.save(path, run.content())
+                saved = time.monotonic()
+            yield end
+        elif path is not None and time.monotonic() - saved > save_every:
+            checkpoints.save(path, run.content())
+            saved = time.monotonic()
+    finished = run.step >= run.total
+    if path is not None and not finished:
+        checkpoints.save(path, run.content())
+    accuracy = run.history[-1]["test_accuracy"] if run.history else None
+    yield RunEnd(finished=finished, step=run.step, test_accuracy=accuracy)
