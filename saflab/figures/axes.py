@@ -1,0 +1,102 @@
+"""Draw a `Panel` with matplotlib, in the course's one style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from saflab.figures.panel import Mark, Panel
+
+__all__ = ["INK", "PAPER", "draw", "show"]
+
+# An opaque light card with dark ink reads the same on a light and on a dark page.
+PAPER, INK = "#FCFCFA", "#222222"
+
+
+def _style(ax: Axes) -> None:
+    figure = ax.get_figure()
+    if figure is not None:
+        figure.patch.set_facecolor(PAPER)  # type: ignore[union-attr]
+    ax.set_facecolor(PAPER)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(INK)
+    ax.tick_params(colors=INK, labelsize=9)
+    ax.grid(True, color="#DDDDDD", linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def _draw_mark(ax: Axes, m: Mark, span: tuple[float, float, float, float]) -> None:
+    style: dict[str, Any] = {"color": m.colour, "label": m.label or None}
+    dashes = "--" if m.dashed else "-"
+    if m.kind == "line":
+        ax.plot(m.x, m.y, linestyle=dashes, linewidth=1.6, **style)
+    elif m.kind == "steps":
+        ax.step(m.x, m.y, where="mid", linestyle=dashes, linewidth=1.6, **style)
+    elif m.kind == "dots":
+        ax.plot(m.x, m.y, "o", markersize=4, **style)
+    elif m.kind == "ticks":
+        half = _tick_half(span)
+        ax.vlines(m.x, m.y - half, m.y + half, linewidth=1.6, **style)
+    elif m.kind == "bars":
+        ax.bar(m.x, m.y, width=0.6, **style)
+    elif m.kind == "level":
+        ax.axhline(float(m.y[0]), linestyle=dashes, linewidth=1.2, **style)
+    elif m.kind == "at":
+        ax.axvline(float(m.x[0]), linestyle=dashes, linewidth=1.2, **style)
+    else:
+        rows, columns = m.y.shape
+        extent = (0.5, columns + 0.5, rows + 0.5, 0.5)
+        ax.imshow(m.y, cmap="Greys", vmin=0, vmax=1, extent=extent, aspect="auto", label=m.label)
+
+
+def _tick_half(span: tuple[float, float, float, float]) -> float:
+    """Half the height of a spike's stroke: one neuron's row, or a fraction of the axis."""
+    return min(0.4, 0.045 * (span[3] - span[2]))
+
+
+def draw(panel: Panel, ax: Axes | None = None) -> Axes:
+    """Draw `panel` on `ax` (a new figure if None) and return the axes.
+
+    The panel's sentence becomes the artist's gid "says: …", so that it travels with the figure.
+    """
+    if ax is None:
+        from matplotlib import pyplot  # only here: explorers never touch pyplot
+
+        ax = pyplot.subplots(figsize=(7.0, 2.6), layout="constrained")[1]
+    _style(ax)
+    span = panel.limits()
+    for m in panel.marks:
+        _draw_mark(ax, m, span)
+    left, right, low, high = span
+    ax.set_xlim(left, right)
+    ax.set_ylim((high, low) if any(m.kind == "grid" for m in panel.marks) else (low, high))
+    ax.set_title(panel.title, color=INK, fontsize=11, loc="left")
+    ax.set_xlabel(panel.x, color=INK)
+    ax.set_ylabel(panel.y, color=INK)
+    if panel.names:
+        ax.set_xticks(np.arange(1, len(panel.names) + 1), panel.names)
+    elif "step" in panel.x:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if any(m.label and m.kind != "grid" for m in panel.marks):
+        ax.legend(frameon=False, fontsize=9, labelcolor=INK, loc="best")
+    ax.set_gid(f"says: {panel.says}")
+    return ax
+
+
+def show(panels: Sequence[Panel]) -> Figure:
+    """Draw `panels` under one another in a new figure and return it."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(
+        len(panels), 1, figsize=(7.0, 2.4 * len(panels)), layout="constrained", squeeze=False
+    )
+    for panel, ax in zip(panels, axes[:, 0], strict=True):
+        draw(panel, ax)
+    return figure

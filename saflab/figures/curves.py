@@ -1,0 +1,138 @@
+"""Panels of relations: surrogate, rate and clamp, gradients, firing rates, costs, training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from saflab.figures.panel import BLUE, COLOURS, GREY, ORANGE, RED, Panel, mark
+from saflab.neurons import LIFParams, surrogate_derivative
+from saflab.record import Record
+
+__all__ = ["bars", "firing_rates", "gradient_through_time", "progress", "rates_and_clamp",
+           "surrogate"]  # fmt: skip
+
+
+def surrogate(p: LIFParams, at: float | None = None, reach: float = 2.0) -> Panel:
+    """The step H(x), the surrogate derivative σ'(x) that stands in for its own, and σ'(at)."""
+    x = torch.linspace(-reach, reach, 401, dtype=torch.float64)
+    y = surrogate_derivative(x, p)
+    peak, area = float(y.max()), float(torch.trapezoid(y, x))
+    wide = x[y >= peak / 2]
+    says = (
+        f"The {p.surrogate} surrogate peaks at {peak:.2f} and stays above half of that within "
+        f"{float(wide.max()):.2f} of the threshold; its area over the picture is {area:.2f}."
+    )
+    marks = [
+        mark("steps", (x >= 0).double(), x, colour=GREY, label="spike H(x)", dashed=True),
+        mark("line", y, x, colour=BLUE, label="surrogate σ'(x)"),
+    ]
+    if at is not None:
+        value = surrogate_derivative(torch.tensor([at], dtype=torch.float64), p)
+        marks += [mark("at", 0.0, at, colour=ORANGE), mark("dots", value, at, colour=RED)]
+        says += f" At x = {at:g} it lets {float(value):.3f} of the gradient through."
+    return Panel(title="Surrogate derivative", x="distance to threshold x = u − V",
+                 y="σ'(x) (1/potential)", marks=tuple(marks), says=says, xlim=(-reach, reach),
+                 ylim=(-0.05, max(1.2, peak * 1.1)))  # fmt: skip
+
+
+def rates_and_clamp(drive: torch.Tensor, rate: torch.Tensor, clamp: torch.Tensor) -> Panel:
+    """Measured firing rates against the clamp that they approach.
+
+    Args:
+        drive: Constant input divided by the threshold, shape (n,), increasing.
+        rate: Weighted firing rate a[T] in [0, 1], shape (n,).
+        clamp: clamp(drive, 0, 1), shape (n,).
+    """
+    error = (rate - clamp).abs()
+    return Panel(
+        title="Firing rate and clamp",
+        x="input / threshold (no unit)",
+        y="rate a (1)",
+        marks=(
+            mark("line", clamp, drive, colour=RED, label="clamp(x, 0, 1)", dashed=True),
+            mark("dots", rate, drive, colour=BLUE, label="measured a[T]"),
+        ),
+        says=(
+            f"The measured rates lie {float(error.mean()):.3f} from the clamp on average, "
+            f"{float(error.max()):.3f} at most."
+        ),
+        ylim=(-0.05, 1.15),
+    )
+
+
+def gradient_through_time(parts: Mapping[str, torch.Tensor]) -> Panel:
+    """What each rule credits the input of step k with, for the spike at the last step.
+
+    Args:
+        parts: Rule name → ∂s[T]/∂s_in[k], shape (T,). Two rules that agree are drawn once.
+    """
+    names, drawn, marks = list(parts), [], []
+    for name in names:
+        same = [other for other in drawn if torch.allclose(parts[other], parts[name], rtol=1e-9)]
+        if same:
+            continue
+        drawn.append(name)
+        twins = [n for n in names if torch.allclose(parts[n], parts[name], rtol=1e-9)]
+        colour = COLOURS[len(marks) % len(COLOURS)]
+        marks.append(mark("line", parts[name], colour=colour, label=" = ".join(twins)))
+        marks.append(mark("dots", parts[name], colour=colour))
+    steps = len(next(iter(parts.values())))
+    says = [f"{m.label} credits the input of the last step with {m.y[-1]:.3g} and the input of "
+            f"step 1 with {m.y[0]:.3g}" for m in marks if m.label]  # fmt: skip
+    return Panel(
+        title=f"Credit for the spike at step {steps}",
+        x="time of the input k (steps)",
+        y="∂s[T] / ∂s_in[k]",
+        marks=(mark("level", 0.0, colour="#AAAAAA"), *marks),
+        says="; ".join(says) + ".",
+        xlim=(0.5, steps + 0.5),
+    )
+
+
+def firing_rates(record: Record | Sequence[float]) -> Panel:
+    """Spikes per neuron and step of every layer."""
+    rates = (
+        [p.firing_rate for p in record.populations]
+        if isinstance(record, Record)
+        else [float(r) for r in record]
+    )
+    says = ", ".join(f"layer {i} {r:.3f}" for i, r in enumerate(rates, 1))
+    return Panel(
+        title="Firing rate per layer",
+        x="layer",
+        y="spikes/neuron/step",
+        marks=(mark("bars", rates, colour=BLUE),),
+        says=f"Spikes per neuron and step: {says}." if rates else "Nothing recorded yet.",
+        names=tuple(str(i) for i in range(1, len(rates) + 1)),
+        ylim=(0.0, max([0.1, *rates]) * 1.25),
+    )
+
+
+def bars(values: Mapping[str, float], title: str, unit: str, says: str = "") -> Panel:
+    """One bar per name, e.g. the cost of each rule; unless given, the sentence names extremes."""
+    least, most = min(values, key=lambda k: values[k]), max(values, key=lambda k: values[k])
+    if not says:
+        ratio = values[most] / values[least] if values[least] else float("inf")
+        says = (
+            f"{least} needs the least ({values[least]:.3g} {unit}), {most} the most "
+            f"({values[most]:.3g} {unit}, {ratio:.2f} times as much)."
+        )
+    return Panel(title=title, x="", y=unit, marks=(mark("bars", list(values.values())),),
+                 says=says, names=tuple(values),
+                 ylim=(0.0, max(1e-9, max(values.values())) * 1.2))  # fmt: skip
+
+
+def progress(series: Mapping[str, Sequence[float]], title: str, y: str) -> Panel:
+    """Curves over optimizer steps, e.g. the loss of a training run; at most 300 points each."""
+    marks, says = [], []
+    for (name, values), colour in zip(series.items(), COLOURS, strict=False):
+        points = np.asarray(values, dtype=np.float64)
+        keep = np.unique(np.linspace(0, max(0, len(points) - 1), 300).astype(int))[: len(points)]
+        marks.append(mark("line", points[keep], keep + 1.0, colour=colour, label=name))
+        if len(points):
+            says.append(f"{name} is {points[-1]:.3f} after {len(points)} updates")
+    return Panel(title=title, x="updates (steps)", y=y, marks=tuple(marks),
+                 says="; ".join(says) + "." if says else "Nothing measured yet.")  # fmt: skip

@@ -1,0 +1,123 @@
+"""A picture before it is drawn: marks on a pair of axes, and one sentence that says what it shows.
+
+Matplotlib (`saflab.figures.axes`) and SVG (`saflab.figures.svg`) draw the same `Panel`, so a
+notebook's figure and an explorer's picture cannot differ in content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BLUE", "COLOURS", "GREEN", "GREY", "KINDS", "ORANGE", "RED", "Mark", "Panel", "mark"]
+
+# Okabe and Ito's palette: told apart with any colour vision.
+BLUE, RED, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
+PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#6B6B6B"
+COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY)
+
+KINDS = ("line", "steps", "ticks", "dots", "bars", "level", "at", "grid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """One series on a panel.
+
+    Args:
+        kind: "line", "steps" (held until the next x), "ticks" (spikes: short vertical strokes),
+            "dots", "bars", "level" (horizontal line at y[0]), "at" (vertical line at x[0]) or
+            "grid" (an image of values in [0, 1], shape (rows, columns)).
+        x: Positions, shape (n,).
+        y: Values, shape (n,), or (rows, columns) for "grid".
+        colour: Hexadecimal colour.
+        label: Name in the legend; empty leaves it out.
+        dashed: Draw the line dashed.
+    """
+
+    kind: str
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    colour: str = BLUE
+    label: str = ""
+    dashed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A pair of axes with marks on it.
+
+    Args:
+        title: What is shown.
+        x: Label of the horizontal axis, with its unit.
+        y: Label of the vertical axis, with its unit.
+        marks: What is drawn, in order.
+        says: One sentence computed from the data: what the picture shows.
+        xlim: Range of x; None fits the data.
+        ylim: Range of y; None fits the data.
+        names: Names of the bars, in place of numbers on the x axis.
+    """
+
+    title: str
+    x: str
+    y: str
+    marks: tuple[Mark, ...]
+    says: str
+    xlim: tuple[float, float] | None = None
+    ylim: tuple[float, float] | None = None
+    names: tuple[str, ...] = field(default=())
+
+    def limits(self) -> tuple[float, float, float, float]:
+        """Return x low, x high, y low, y high, with finite width."""
+        xs = [m.x for m in self.marks if m.kind not in ("level", "grid") and m.x.size]
+        ys = [m.y for m in self.marks if m.kind not in ("at", "grid") and m.y.size]
+        grids = [m.y.shape for m in self.marks if m.kind == "grid"]
+        if grids:
+            rows, columns = max(g[0] for g in grids), max(g[1] for g in grids)
+            fitted = (0.5, columns + 0.5, 0.5, rows + 0.5)
+        else:
+            fitted = (*_span(xs, 0.0), *_span(ys, 0.06))
+        left, right = self.xlim or fitted[:2]
+        low, high = self.ylim or fitted[2:]
+        return left, right, low, high
+
+
+def _span(parts: Iterable[NDArray[np.float64]], margin: float) -> tuple[float, float]:
+    """Return the range of finite values, widened by a share `margin` on both sides."""
+    values = np.concatenate([*parts, np.empty(0)])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    pad = (high - low) * margin if high > low else 0.5
+    return low - pad, high + pad
+
+
+def mark(
+    kind: str,
+    y: object,
+    x: object = None,
+    colour: str = BLUE,
+    label: str = "",
+    dashed: bool = False,
+) -> Mark:
+    """Return a `Mark` from arrays, lists, numbers or tensors; `x` counts from 1 if left out.
+
+    Raises:
+        ValueError: If there is no such kind, or x and y differ in length.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"Expected a mark in {list(KINDS)}, but found {kind!r}.")
+    values = np.asarray(y, dtype=np.float64)
+    values = values if kind == "grid" else np.atleast_1d(values).ravel()
+    count = values.shape[-1]
+    where = np.arange(1.0, count + 1) if x is None else np.asarray(x, dtype=np.float64)
+    where = np.atleast_1d(where).ravel()
+    if where.shape[0] != count:
+        raise ValueError(
+            f"Expected as many x as y, but found {where.shape[0]} and {count}. "
+            "Give one position per value."
+        )
+    return Mark(kind=kind, x=where, y=values, colour=colour, label=label, dashed=dashed)

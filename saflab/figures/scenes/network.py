@@ -1,0 +1,123 @@
+"""A small trained network at work: spike by spike, and what its spikes cost."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from saflab.data import Dataset, digits
+from saflab.encoders import constant
+from saflab.figures.curves import bars, firing_rates
+from saflab.figures.panel import BLUE, ORANGE, Panel, mark
+from saflab.figures.traces import raster, readout
+from saflab.gradients import predict, sequence
+from saflab.models import mlp
+from saflab.network import Network
+from saflab.neurons import LIFParams
+from saflab.record import record
+
+__all__ = ["energy", "player", "small_network"]
+
+# Energy of one 32-bit addition and one multiply-accumulate in 45 nm, in picojoule
+# (Horowitz, "Computing's energy problem", ISSCC 2014).
+ADD_PJ, MAC_PJ = 0.9, 4.6
+
+
+@lru_cache(maxsize=1)
+def _data() -> Dataset:
+    return digits()
+
+
+@lru_cache(maxsize=4)
+def small_network(leak: float = 0.5, seed: int = 0) -> Network:
+    """Return a 64-64-48-10 network trained with SAF-E on the bundled digits (a second or so)."""
+    data = _data()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = mlp(hidden=(64, 48), neuron=LIFParams(leak=leak))
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(4):
+            for index in torch.randperm(len(data.train_labels)).split(64):
+                x = constant(data.train_images[index] / 255.0, 4)
+                optimizer.zero_grad()
+                for _ in sequence(network, x, data.train_labels[index], "saf_e", chunk=4):
+                    pass
+                optimizer.step()
+    return network
+
+
+def _test(limit: int | None = None) -> tuple[Tensor, Tensor]:
+    data = _data()
+    return data.test_images[:limit] / 255.0, data.test_labels[:limit]
+
+
+def player(image: int = 0, step: int = 4, steps: int = 8) -> tuple[Panel, ...]:
+    """A test image, the spikes of every layer up to `step`, and the answer so far.
+
+    Args:
+        image: Index of a test image, 0…359.
+        step: Step shown, 1…T.
+        steps: T ≥ 1.
+    """
+    images, labels = _test()
+    step = max(1, min(step, steps))
+    image = image % len(images)
+    seen = record(small_network(), constant(images[image : image + 1], step))
+    truth = str(int(labels[image]))
+    picture = Panel(
+        title=f"Test image {image}",
+        x="column (pixels)",
+        y="row (pixels)",
+        marks=(mark("grid", images[image, 0], colour="#222222"),),
+        says=f"A handwritten {truth}, 8 by 8 pixels.",
+    )
+    layers = (
+        raster(population, f"Spikes of layer {i}")
+        for i, population in enumerate(seen.populations, 1)
+    )
+    return picture, *layers, readout(seen, tuple("0123456789"), step)
+
+
+def energy(steps: int = 6, leak: float = 0.5) -> tuple[Panel, ...]:
+    """Energy of an inference, spiking against not, and the accuracy after each step.
+
+    Args:
+        steps: T ≥ 1.
+        leak: λ in [0, 1].
+    """
+    network = small_network(leak)
+    images, labels = _test(200)
+    seen = record(network, constant(images, steps))
+    fan_out = [(out.weight.shape[0], out.weight.shape[1]) for out in _layers(network)]
+    dense = sum(rows * columns for rows, columns in fan_out)
+    # The image is constant, so its synapse is multiplied once; spikes only add.
+    spikes = [float(p.s.sum()) / len(images) for p in seen.populations]
+    additions = sum(n * rows for n, (rows, _) in zip(spikes, fan_out[1:], strict=True))
+    first = fan_out[0][0] * fan_out[0][1]
+    spiking = (first * MAC_PJ + additions * ADD_PJ) / 1000.0
+    right = [
+        float((predict(seen.readout[:t]) == labels).double().mean()) * 100.0
+        for t in range(1, steps + 1)
+    ]
+    cost = {"spiking": spiking, "same network, not spiking": dense * MAC_PJ / 1000.0}
+    anytime = Panel(
+        title="Accuracy if stopped early",
+        x="time (steps)",
+        y="accuracy (%)",
+        marks=(mark("line", right, colour=BLUE), mark("dots", right, colour=ORANGE)),
+        says=f"{right[0]:.1f} % of 200 digits are right after 1 step, {right[-1]:.1f} % after {steps}.",
+        xlim=(0.5, steps + 0.5),
+        ylim=(0.0, 105.0),
+    )
+    says = (
+        f"{additions:.0f} synaptic additions and {first} multiplications, {spiking:.1f} nJ per "
+        f"image, against {cost['same network, not spiking']:.1f} nJ without spikes "
+        f"(arithmetic alone, {ADD_PJ} pJ per addition and {MAC_PJ} pJ per multiplication, 45 nm)."
+    )
+    return bars(cost, "Energy per image", "nJ", says), firing_rates(seen), anytime
+
+
+def _layers(network: Network) -> list[torch.nn.Linear]:
+    return [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
