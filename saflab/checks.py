@@ -198,7 +198,8 @@ def check_lif_step(function: Any) -> Verdict:
         ("The neuron fires at equality: use >= rather than >.",
          variant(lambda u, s, i, k, v: k * (u - v * s) + i, lambda x: (x > 0).double())),
         ("Return both u[t] and s[t], as a pair.", lambda *case: truth(*case)[0]),
-        ("You returned only the spikes. Return the pair u[t], s[t].", lambda *case: truth(*case)[1]),
+        ("You returned only the spikes. Return the pair u[t], s[t].",
+         lambda *case: truth(*case)[1]),
     ], "Decay, reset and threshold are all in place.")  # fmt: skip
 
 
@@ -239,7 +240,8 @@ def check_accumulate(function: Any) -> Verdict:
 
 def check_to_spikes(function: Any) -> Verdict:
     """Judge `f(a, leak) -> s` for an accumulation (T, n) (lesson 02)."""
-    cases = [(accumulate(_spikes(5, 6, 3), 0.5), 0.5), (accumulate(_spikes(6, 5, 2), 0.8), 0.8)]
+    dense = 1.0 - _spikes(6, 6, 3)
+    cases = [(accumulate(_spikes(5, 6, 3), 0.5), 0.5), (accumulate(dense, 0.9), 0.9)]
     return _judge(function, spikes_from_accumulation, cases, [
         ("The past has decayed in the meantime: subtract λ·â[t−1], not â[t−1].",
          lambda a, leak: torch.diff(a, dim=0, prepend=torch.zeros_like(a[:1]))),

@@ -1,0 +1,19 @@
+"""Make plain `pytest --nbval notebooks/` strict and complete, from any folder and with `-n 2`."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set what the notebooks need, so that no flags are needed."""
+    os.environ.setdefault("SAFLAB_FAST", "1")
+    option = config.option
+    if hasattr(option, "nbval_current_env"):
+        option.nbval_current_env = True
+        option.nbval_cell_timeout = 120
+    if getattr(option, "dist", "no") == "load":
+        # One worker per notebook: its cells share a kernel.
+        option.dist = "loadfile"
