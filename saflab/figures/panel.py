@@ -58,6 +58,7 @@ class Panel:
         xlim: Range of x; None fits the data.
         ylim: Range of y; None fits the data.
         names: Names of the bars, in place of numbers on the x axis.
+        square: Draw it as wide as it is high (an image).
     """
 
     title: str
@@ -68,6 +69,7 @@ class Panel:
     xlim: tuple[float, float] | None = None
     ylim: tuple[float, float] | None = None
     names: tuple[str, ...] = field(default=())
+    square: bool = False
 
     def limits(self) -> tuple[float, float, float, float]:
         """Return x low, x high, y low, y high, with finite width."""

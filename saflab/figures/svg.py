@@ -86,7 +86,7 @@ def _mark(m: Mark, f: _Frame) -> str:
             'fill="none"/>'
         )
     if m.kind == "ticks":
-        half = min(7.0, max(1.0, 0.4 * (f.y0 - f.y1) / (f.high - f.low)))
+        half = min(7.0, max(1.8, 0.4 * (f.y0 - f.y1) / (f.high - f.low)))
         d = "".join(
             f"M{a:.1f} {b - half:.1f}v{2 * half:.1f}"
             for a, b in zip(x.tolist(), y.tolist(), strict=True)
@@ -121,7 +121,7 @@ def _axes(panel: Panel, f: _Frame) -> str:
     if panel.names:
         marks = list(enumerate(panel.names, 1))
     else:
-        marks = [(v, f"{v:g}") for v in _ticks(f.left, f.right, 8, whole)]
+        marks = [(v, f"{v:g}") for v in _ticks(f.left, f.right, 4 if panel.square else 8, whole)]
     for value, name in marks:
         x = float(f.x(np.array([value]))[0])
         parts.append(
@@ -159,6 +159,7 @@ def _legend(panel: Panel, f: _Frame) -> str:
 
 def svg(panel: Panel, width: int = 640, height: int = 190) -> str:
     """Return `panel` as SVG text, `width` × `height` pixels at 100 % zoom."""
+    width = height + 12 if panel.square else width
     f = _Frame(panel, width, height)
     marks = "".join(_mark(m, f) for m in panel.marks)
     says = escape(f"{panel.title}. {panel.says}", quote=True)

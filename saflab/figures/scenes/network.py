@@ -72,6 +72,7 @@ def player(image: int = 0, step: int = 4, steps: int = 8) -> tuple[Panel, ...]:
         y="row (pixels)",
         marks=(mark("grid", images[image, 0], colour="#222222"),),
         says=f"A handwritten {truth}, 8 by 8 pixels.",
+        square=True,
     )
     layers = (
         raster(population, f"Spikes of layer {i}")

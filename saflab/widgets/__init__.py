@@ -1,0 +1,13 @@
+"""Explorers and the live trainer: sliders, a scene of `saflab.figures`, and a picture."""
+
+from saflab.widgets.explorer import Explorer as Explorer
+from saflab.widgets.explorers import AccumulationExplorer as AccumulationExplorer
+from saflab.widgets.explorers import ClampExplorer as ClampExplorer
+from saflab.widgets.explorers import CostExplorer as CostExplorer
+from saflab.widgets.explorers import DriftExplorer as DriftExplorer
+from saflab.widgets.explorers import EnergyExplorer as EnergyExplorer
+from saflab.widgets.explorers import GradientExplorer as GradientExplorer
+from saflab.widgets.explorers import NetworkPlayer as NetworkPlayer
+from saflab.widgets.explorers import SurrogateExplorer as SurrogateExplorer
+from saflab.widgets.neuron import NeuronExplorer as NeuronExplorer
+from saflab.widgets.trainer import LiveTrainer as LiveTrainer

@@ -1,0 +1,34 @@
+// A button that shows and copies the lines which reproduce the current view.
+function render({ model, el }) {
+  const button = document.createElement("button");
+  const note = document.createElement("span");
+  const code = document.createElement("pre");
+  button.textContent = "Copy as code";
+  button.className = "jupyter-button";
+  button.style.cssText = "padding:0 12px;height:30px;cursor:pointer";
+  note.setAttribute("role", "status");
+  note.style.marginLeft = "8px";
+  code.hidden = true;
+  code.tabIndex = 0;
+  code.style.cssText =
+    "background:#FCFCFA;color:#222;border:1px solid #CCC;border-radius:4px;padding:8px;" +
+    "max-width:620px;overflow-x:auto";
+  el.append(button, note, code);
+  const show = () => {
+    code.textContent = model.get("code");
+  };
+  button.addEventListener("click", async () => {
+    code.hidden = false;
+    show();
+    try {
+      await navigator.clipboard.writeText(model.get("code"));
+      note.textContent = "Copied.";
+    } catch {
+      note.textContent = "Select the lines and copy them.";
+    }
+  });
+  model.on("change:code", show);
+  show();
+  return () => model.off("change:code", show);
+}
+export default { render };

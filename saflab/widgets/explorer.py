@@ -1,0 +1,152 @@
+"""What every explorer is: named controls → a scene of `saflab.figures` → a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import ipywidgets
+import traitlets
+
+from saflab.figures.panel import Panel
+from saflab.figures.svg import html
+from saflab.widgets.parts import Code, Picture, Slider
+
+__all__ = ["Explorer"]
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls above a picture that follows them.
+
+    Subclasses name a scene, its presets, and make one control per argument of the scene. Controls
+    are attributes: `explorer.leak.value = 0.9` moves the slider and redraws.
+
+    Args:
+        controls: One widget with a `.value` per argument of the scene.
+    """
+
+    title: ClassVar[str] = ""
+    scene: ClassVar[Callable[..., tuple[Panel, ...]]]
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    def __init__(self, **controls: Any) -> None:
+        self.controls: dict[str, Any] = controls
+        self.view, self.code_button = Picture(), Code()
+        self.panels: tuple[Panel, ...] = ()
+        self._held = False
+        self.preset = ipywidgets.Dropdown(
+            options=["choose…", *self.presets], description="Preset",
+            style={"description_width": "6em"}, layout={"width": "22em"},
+        )  # fmt: skip
+        self.preset.observe(self._apply, "value")
+        for control in controls.values():
+            control.observe(self._changed, "value")
+        head = [self.preset] if self.presets else []
+        super().__init__([*head, *controls.values(), *self.extra(), self.view, self.code_button])
+        self.refresh()
+
+    def extra(self) -> Sequence[ipywidgets.Widget]:
+        """Return further widgets shown between the controls and the picture."""
+        return ()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The current value of every control, by name."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    @property
+    def sentence(self) -> str:
+        """What the picture shows, computed from its data."""
+        return self.view.sentence
+
+    @property
+    def error(self) -> str:
+        """The message shown instead of a picture, or empty."""
+        return self.view.error
+
+    @property
+    def code(self) -> str:
+        """Lines that reproduce the current view in a notebook cell."""
+        scene = type(self).scene.__name__
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
+        return f"from saflab.figures import scenes, show\n\nshow(scenes.{scene}({arguments}));"
+
+    def set(self, **values: Any) -> None:
+        """Set several controls at once and redraw once.
+
+        Raises:
+            ValueError: If there is no such control, or a value lies outside its range.
+        """
+        for name in values:
+            if name not in self.controls:
+                raise ValueError(
+                    f"Expected a control in {list(self.controls)}, but found {name!r}."
+                )
+        self._held = True
+        try:
+            for name, value in values.items():
+                self.controls[name].value = value
+        finally:
+            self._held = False
+        self.refresh()
+
+    def _apply(self, change: Any) -> None:
+        if change["new"] in self.presets:
+            self.set(**self.presets[change["new"]])
+
+    def _changed(self, _: Any) -> None:
+        if not self._held:
+            self.refresh()
+
+    def shown(self) -> tuple[Panel, ...]:
+        """Return the panels for the current controls."""
+        return type(self).scene(**self.values)
+
+    def refresh(self) -> None:
+        """Draw the current view; an error of the library is shown in place of the picture."""
+        with self.view.hold_sync():
+            try:
+                self.panels = self.shown()
+            except (ValueError, traitlets.TraitError) as error:
+                self.view.error = str(error)
+                return
+            self.view.error = ""
+            self.view.picture = html(self.panels)
+            self.view.sentence = " ".join(panel.says for panel in self.panels)
+        self.code_button.code = self.code
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Add the static picture, which stays where widgets do not run (saved HTML, GitHub)."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if isinstance(bundle, dict):
+            bundle["text/html"] = f"{self.view.picture}<p>{self.view.sentence}</p>"
+        return bundle
+
+    def __repr__(self) -> str:
+        """Return one short line that does not depend on addresses or identifiers."""
+        shown = ", ".join(f"{k}={_short(v)}" for k, v in self.values.items())
+        return f"{type(self).__name__}({shown})"
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def choice(label: str, options: Sequence[Any], value: Any) -> ipywidgets.Dropdown:
+    """Return a named drop-down list."""
+    return ipywidgets.Dropdown(
+        options=options, value=value, description=label, style={"description_width": "12em"},
+        layout={"width": "24em"},
+    )  # fmt: skip
+
+
+def switch(label: str, value: bool) -> ipywidgets.Checkbox:
+    """Return a named check box."""
+    return ipywidgets.Checkbox(
+        value=value, description=label, indent=False, layout={"margin": "0 0 0 12.5em"}
+    )
+
+
+def steps(value: int, high: int = 60, label: str = "steps T") -> Slider:
+    """Return a slider for the number of time steps."""
+    return Slider(label, value, 1, high, 1)

@@ -1,0 +1,139 @@
+"""The explorers of the curriculum: each is a scene, its controls and its presets."""
+
+from __future__ import annotations
+
+from saflab.figures import scenes
+from saflab.neurons import SURROGATES
+from saflab.widgets.explorer import Explorer, choice, steps, switch
+from saflab.widgets.parts import Slider
+
+__all__ = ["AccumulationExplorer", "ClampExplorer", "CostExplorer", "DriftExplorer",
+           "EnergyExplorer", "GradientExplorer", "NetworkPlayer", "SurrogateExplorer"]  # fmt: skip
+
+INPUTS = list(scenes.INPUTS)
+
+
+class AccumulationExplorer(Explorer):
+    """Spikes, their accumulation â, its binary digits at λ = 1/2, and SAF against LIF."""
+
+    scene = staticmethod(scenes.accumulation)
+    presets = {  # noqa: RUF012
+        "binary digits": {"leak": 0.5, "strength": 0.7, "kind": "constant", "steps": 12},
+        "no leak: a counter": {"leak": 1.0, "strength": 0.4, "kind": "constant", "steps": 40},
+        "long memory": {"leak": 0.95, "strength": 0.7, "kind": "pulse", "steps": 200},
+    }
+
+    def __init__(self) -> None:
+        self.leak = Slider("leak λ", 0.5, 0.0, 1.0)
+        self.strength = Slider("input strength", 0.7, -1.0, 3.0)
+        self.kind = choice("input kind", INPUTS, "constant")
+        self.steps = steps(12, 200)
+        super().__init__(leak=self.leak, strength=self.strength, kind=self.kind, steps=self.steps)
+
+
+class SurrogateExplorer(Explorer):
+    """A surrogate derivative, and how much gradient it lets through at a distance from V."""
+
+    scene = staticmethod(scenes.surrogate_curve)
+    presets = {  # noqa: RUF012
+        "the course's": {"shape": "sigmoid", "slope": 4.0, "distance": 0.2},
+        "blind beyond a window": {"shape": "rectangular", "slope": 1.0, "distance": 0.6},
+        "too narrow to learn": {"shape": "sigmoid", "slope": 10.0, "distance": 1.0},
+    }
+
+    def __init__(self) -> None:
+        self.shape = choice("shape", [s for s in SURROGATES if s != "clamp"], "sigmoid")
+        self.slope = Slider("slope α", 4.0, 0.5, 10.0, 0.1)
+        self.distance = Slider("distance u − V", 0.2, -2.0, 2.0, 0.05)
+        super().__init__(shape=self.shape, slope=self.slope, distance=self.distance)
+
+
+class GradientExplorer(Explorer):
+    """Gradient through time: what BPTT, OTTT and SAF credit every earlier input with."""
+
+    scene = staticmethod(scenes.gradient)
+    presets = {  # noqa: RUF012
+        "silent neuron: all agree": {"leak": 0.8, "strength": 0.1, "steps": 12},
+        "busy neuron: BPTT feels the reset": {"leak": 0.8, "strength": 0.6, "steps": 12},
+        "long memory": {"leak": 0.97, "strength": 0.2, "steps": 60},
+    }
+
+    def __init__(self) -> None:
+        self.leak = Slider("leak λ", 0.8, 0.0, 1.0)
+        self.strength = Slider("input strength", 0.4, 0.0, 2.0)
+        self.kind = choice("input kind", INPUTS, "constant")
+        self.steps = steps(12)
+        self.slope = Slider("slope α", 4.0, 0.5, 10.0, 0.1)
+        super().__init__(leak=self.leak, strength=self.strength, kind=self.kind,
+                         steps=self.steps, slope=self.slope)  # fmt: skip
+
+
+class DriftExplorer(Explorer):
+    """SAF-E and OTTT when the weights move at every step of a sequence."""
+
+    scene = staticmethod(scenes.drift)
+    presets = {  # noqa: RUF012
+        "weights at rest: equal": {"lr": 0.0, "steps": 6},
+        "weights that move": {"lr": 2.0, "steps": 6},
+        "a long sequence": {"lr": 2.0, "steps": 20},
+    }
+
+    def __init__(self) -> None:
+        self.lr = Slider("learning rate", 1.0, 0.0, 5.0, 0.05)
+        self.steps = steps(6, 20)
+        self.leak = Slider("leak λ", 0.5, 0.0, 1.0)
+        super().__init__(lr=self.lr, steps=self.steps, leak=self.leak)
+
+
+class ClampExplorer(Explorer):
+    """Firing rates against the clamp that they approach as T grows."""
+
+    scene = staticmethod(scenes.clamp)
+    presets = {  # noqa: RUF012
+        "few steps": {"steps": 4, "leak": 0.5},
+        "no leak, many steps": {"steps": 100, "leak": 1.0},
+        "leaky, many steps": {"steps": 100, "leak": 0.5},
+    }
+
+    def __init__(self) -> None:
+        self.steps = steps(12, 200)
+        self.leak = Slider("leak λ", 0.5, 0.0, 1.0)
+        self.threshold = Slider("threshold V", 1.0, 0.1, 3.0, 0.05)
+        super().__init__(steps=self.steps, leak=self.leak, threshold=self.threshold)
+
+
+class CostExplorer(Explorer):
+    """Passes over each synapse and steps kept in memory, by rule."""
+
+    scene = staticmethod(scenes.cost)
+    presets = {  # noqa: RUF012
+        "as published": {"steps": 6, "fused": False},
+        "OTTT fused": {"steps": 6, "fused": True},
+    }
+
+    def __init__(self) -> None:
+        self.steps = steps(6, 200)
+        self.fused = switch("OTTT with its two passes fused", False)
+        super().__init__(steps=self.steps, fused=self.fused)
+
+
+class EnergyExplorer(Explorer):
+    """Energy and accuracy of a small network trained on digits, by number of steps."""
+
+    scene = staticmethod(scenes.energy)
+    presets = {"stop early": {"steps": 1}, "take time": {"steps": 20}}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.steps = steps(6, 20)
+        super().__init__(steps=self.steps)
+
+
+class NetworkPlayer(Explorer):
+    """A trained network classifies a handwritten digit, spike by spike."""
+
+    scene = staticmethod(scenes.player)
+
+    def __init__(self) -> None:
+        self.image = Slider("test image", 0, 0, 359, 1)
+        self.step = steps(4, 12, "shown up to step")
+        super().__init__(image=self.image, step=self.step)

@@ -1,0 +1,81 @@
+"""The three small browser parts of every explorer: slider, picture, and code to copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+__all__ = ["Code", "Picture", "Slider"]
+
+_HERE = Path(__file__).parent
+
+
+def _source(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+class Slider(anywidget.AnyWidget):
+    """A slider with an accessible name and an exact number beside it.
+
+    Args:
+        label: Name on screen and for screen readers, with the unit.
+        value: First value.
+        low: Least value.
+        high: Greatest value.
+        step: Distance of two values; a whole `step` and `low` make the value a whole number.
+        logarithmic: Move by factors; `low` must be above 0.
+    """
+
+    _esm = _source("slider.js")
+    label = traitlets.Unicode().tag(sync=True)
+    value: Any = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(sync=True)
+    low = traitlets.Float().tag(sync=True)
+    high = traitlets.Float().tag(sync=True)
+    step = traitlets.Float().tag(sync=True)
+    logarithmic = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self, label: str, value: float, low: float, high: float, step: float = 0.01,
+        logarithmic: bool = False,
+    ) -> None:
+        self._whole = float(step).is_integer() and float(low).is_integer()
+        super().__init__(label=label, value=value, low=low, high=high, step=step,
+                         logarithmic=logarithmic)  # fmt: skip
+
+    @traitlets.validate("value")
+    def _within(self, proposal: Any) -> float:
+        value = proposal["value"]
+        if not self.low <= value <= self.high:
+            raise ValueError(
+                f"Expected {self.label} in [{self.low:g}, {self.high:g}], but found {value:g}. "
+                "Choose a value within the range of the slider."
+            )
+        return int(value) if self._whole else float(value)
+
+    def __repr__(self) -> str:
+        return f"Slider({self.label!r}, {self.value:g})"
+
+
+class Picture(anywidget.AnyWidget):
+    """An SVG with its sentence, and an error message if there is one."""
+
+    _esm = _source("picture.js")
+    picture = traitlets.Unicode().tag(sync=True)
+    sentence = traitlets.Unicode().tag(sync=True)
+    error = traitlets.Unicode().tag(sync=True)
+
+    def __repr__(self) -> str:
+        return "Picture()"
+
+
+class Code(anywidget.AnyWidget):
+    """A "Copy as code" button."""
+
+    _esm = _source("code.js")
+    code = traitlets.Unicode().tag(sync=True)
+
+    def __repr__(self) -> str:
+        return "Code()"

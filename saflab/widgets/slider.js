@@ -1,0 +1,53 @@
+// A named slider with an exact number beside it. ipywidgets holds back messages while the kernel
+// is busy and keeps only the newest value, so dragging leaves no queue of stale updates.
+let serial = 0;
+function render({ model, el }) {
+  const id = `saflab-slider-${serial++}`;
+  const label = document.createElement("label");
+  const range = document.createElement("input");
+  const number = document.createElement("input");
+  label.htmlFor = id;
+  range.id = id;
+  range.type = "range";
+  number.type = "number";
+  el.style.cssText =
+    "display:flex;flex-wrap:wrap;align-items:center;gap:8px;margin:2px 0;max-width:640px";
+  label.style.cssText = "flex:0 0 12em;text-align:right";
+  range.style.cssText = "flex:1 1 10em;min-width:8em;accent-color:#0072B2;margin:0";
+  number.style.cssText = "flex:0 0 5.5em;font:inherit";
+  el.append(label, range, number);
+  const show = () => {
+    const name = model.get("label");
+    const logarithmic = model.get("logarithmic");
+    label.textContent = name;
+    range.setAttribute("aria-label", name);
+    number.setAttribute("aria-label", `${name}, exact value`);
+    const map = logarithmic ? Math.log10 : (v) => v;
+    range.min = map(model.get("low"));
+    range.max = map(model.get("high"));
+    range.step = logarithmic ? 0.05 : model.get("step");
+    number.min = model.get("low");
+    number.max = model.get("high");
+    number.step = logarithmic ? "any" : model.get("step");
+    const value = model.get("value");
+    if (document.activeElement !== range) range.value = map(value);
+    if (document.activeElement !== number) number.value = value;
+    range.setAttribute("aria-valuetext", String(value));
+  };
+  const send = (value) => {
+    if (!Number.isFinite(value)) return;
+    const inside = Math.min(model.get("high"), Math.max(model.get("low"), value));
+    model.set("value", Number(inside.toPrecision(6)));
+    model.save_changes();
+  };
+  range.addEventListener("input", () => {
+    const value = Number(range.value);
+    send(model.get("logarithmic") ? Number((10 ** value).toPrecision(2)) : value);
+  });
+  number.addEventListener("change", () => send(Number(number.value)));
+  for (const box of [range, number]) box.addEventListener("blur", show);
+  model.on("change", show);
+  show();
+  return () => model.off("change", show);
+}
+export default { render };

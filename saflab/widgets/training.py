@@ -1,0 +1,220 @@
+"""A training run in a background thread, watched through snapshots; no widgets here."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from saflab.config import TrainConfig
+from saflab.data import Dataset
+from saflab.evaluation import encoded
+from saflab.figures.scenes import angle, flat_gradient
+from saflab.gradients import mode_of, sequence
+from saflab.network import Network
+from saflab.record import Record, record
+from saflab.rules import get_rule
+from saflab.training import Controls, EpochEnd, RunEnd, StepEnd, build_model, fit
+
+__all__ = ["Progress", "Training", "gradient_angle"]
+
+# Watching may take at most this share of the time, and happens at most 8 times a second.
+SHARE, INTERVAL = 0.04, 0.125
+THREAD = "saflab-training"
+
+
+@dataclass
+class Progress:
+    """What has been measured so far; lists grow by one per batch, or per epoch for `epochs`."""
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    epochs: list[EpochEnd] = field(default_factory=list)
+    angles: list[float] = field(default_factory=list)
+    step: int = 0
+    steps: int = 0
+    lr: float = 0.0
+    seconds: float = 0.0
+    end: RunEnd | None = None
+
+
+def gradient_angle(
+    model: Network, x: torch.Tensor, y: torch.Tensor, config: TrainConfig, other: str
+) -> float:
+    """Return the angle in degrees between two rules' gradients at the weights of `model`.
+
+    Computed on a float64 copy, so that equal rules agree to rounding and no spike flips.
+    """
+    parts = []
+    for name in (config.rule, other):
+        twin = copy.deepcopy(model).double()
+        twin.zero_grad(set_to_none=True)
+        mode = mode_of(name, trace=config.trace, surrogate=config.surrogate)
+        images = x[0].double().expand(x.shape[0], *x.shape[1:]) if x.stride(0) == 0 else x.double()
+        for _ in sequence(twin, images, y, get_rule(name), mode=mode, update="sequence"):
+            pass
+        parts.append(flat_gradient(twin))
+    return angle(parts[0], parts[1])
+
+
+class Training:
+    """One run of `fit` (two with `other`, on the same batches) that can be steered.
+
+    Args:
+        config: What to do.
+        data: What to learn.
+        other: A second rule trained beside the first from the same weights, or None.
+        watch: Called from the training thread with a recording of one test image.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: Dataset,
+        other: str | None = None,
+        watch: Callable[[Training], None] | None = None,
+    ) -> None:
+        self.configs = [config] + ([replace(config, rule=other, update=None)] if other else [])
+        self.data: Dataset | None = data
+        self.models = [build_model(c, data.shape, len(data.classes)) for c in self.configs]
+        self.progress = [Progress() for _ in self.configs]
+        self.watch = watch
+        self.controls = Controls()
+        self.error: Exception | None = None
+        self.latest: Record | None = None
+        self.frames = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="saflab-")
+        self._thread: threading.Thread | None = None
+        self._next = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread is at work or paused."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def state(self) -> str:
+        """One of "ready", "running", "paused", "stopped", "finished", "failed"."""
+        if self.error is not None:
+            return "failed"
+        if self.alive or self._inside:
+            return "running" if self.controls.running.is_set() else "paused"
+        end = self.progress[0].end
+        return "ready" if end is None else "finished" if end.finished else "stopped"
+
+    _inside = False
+
+    def start(self) -> None:
+        """Begin, or go on after a stop from the checkpoint, in a background thread."""
+        if self.alive:
+            self.controls.running.set()
+            return
+        self._renew()
+        self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
+        self._thread.start()
+
+    def run(self) -> None:
+        """Train to the end in the calling thread; raise what goes wrong."""
+        self._renew()
+        self._work()
+        if self.error is not None:
+            raise self.error
+
+    def _renew(self) -> None:
+        lr = self.controls.lr
+        self.controls, self.error = Controls(lr=lr), None
+
+    def pause(self) -> None:
+        """Hold before the next batch."""
+        if self.alive:
+            self.controls.running.clear()
+
+    def stop(self, timeout: float | None = 30.0) -> None:
+        """End after the current batch; waits for the thread up to `timeout` seconds."""
+        self.controls.stop()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def close(self) -> None:
+        """Stop and let go of data, networks and checkpoints."""
+        self.watch = None
+        self.stop()
+        self.data, self.latest = None, None
+        self.models = []
+        self._folder.cleanup()
+
+    def _work(self) -> None:
+        self._inside = True
+        try:
+            self._train()
+        except Exception as error:
+            self.error = error
+        finally:
+            self._inside = False
+        self._look(force=True)
+
+    def _train(self) -> None:
+        assert self.data is not None
+        resume = self.progress[0].end is not None
+        runs = [
+            fit(config, self.data, model=model, controls=self.controls, resume=resume,
+                out=f"{self._folder.name}/{index}")
+            for index, (config, model) in enumerate(zip(self.configs, self.models, strict=True))
+        ]  # fmt: skip
+        # In step: event k of every run belongs to the same batch.
+        for events in zip(*runs, strict=False):
+            for progress, event in zip(self.progress, events, strict=True):
+                _take(progress, event)
+            if isinstance(events[0], StepEnd):
+                self._look()
+
+    def _look(self, force: bool = False) -> None:
+        """Record and show, at most so often that watching costs no more than `SHARE`."""
+        now = time.monotonic()
+        if self.watch is None or not (force or now >= self._next):
+            return
+        self.frames += 1
+        if self.error is None and self.data is not None:
+            self._record()
+        if self.watch is not None:
+            self.watch(self)
+        taken = time.monotonic() - now
+        self._next = time.monotonic() + max(INTERVAL, taken / SHARE)
+
+    def _record(self) -> None:
+        data, config = self.data, self.configs[0]
+        assert data is not None
+        mean, std = data.moments() if not hasattr(self, "_moments") else self._moments
+        self._moments = (mean, std)
+        device = next(self.models[0].parameters()).device
+        image = data.test_images[:1].to(device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            x = encoded(image, mean, std, config.steps, config.encoder)
+            self.latest = record(self.models[0], x, "bptt")
+            if len(self.configs) > 1:
+                probe, labels = data.train_images[:16].to(device), data.train_labels[:16].to(device)
+                batch = encoded(probe, mean, std, config.steps, config.encoder)
+                rule = self.configs[1].rule
+                self.progress[0].angles.append(
+                    gradient_angle(self.models[0], batch, labels, config, rule)
+                )
+
+
+def _take(progress: Progress, event: Any) -> None:
+    if isinstance(event, StepEnd):
+        progress.loss.append(event.loss)
+        progress.accuracy.append(event.accuracy)
+        progress.step, progress.steps, progress.lr = event.step, event.steps, event.lr
+        progress.seconds += event.seconds
+    elif isinstance(event, EpochEnd):
+        progress.epochs.append(event)
+    elif isinstance(event, RunEnd):
+        progress.end = event
