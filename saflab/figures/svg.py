@@ -133,7 +133,9 @@ def _axes(panel: Panel, f: _Frame) -> str:
             f'<path d="M{f.x0:.1f} {y:.1f}H{f.x1:.1f}" stroke="#DDDDDD"/>'
             f'<text x="{f.x0 - 5:.1f}" y="{y + 4:.1f}" text-anchor="end">{value:.4g}</text>'
         )
-    parts.append(f'<path d="M{f.x0:.1f} {f.y1:.1f}V{f.y0:.1f}H{f.x1:.1f}" stroke="{INK}" fill="none"/>')
+    parts.append(
+        f'<path d="M{f.x0:.1f} {f.y1:.1f}V{f.y0:.1f}H{f.x1:.1f}" stroke="{INK}" fill="none"/>'
+    )
     middle = (f.y0 + f.y1) / 2
     parts.append(
         f'<text x="{(f.x0 + f.x1) / 2:.1f}" y="{f.y0 + 31:.1f}" text-anchor="middle">'

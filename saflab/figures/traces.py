@@ -168,5 +168,3 @@ def readout(record: Record, classes: tuple[str, ...], step: int | None = None) -
         ),
         names=classes,
     )
-
-

@@ -53,7 +53,7 @@ class GradientExplorer(Explorer):
 
     scene = staticmethod(scenes.gradient)
     presets = {  # noqa: RUF012
-        "silent neuron: all agree": {"leak": 0.8, "strength": 0.1, "steps": 12},
+        "silent neuron": {"leak": 0.8, "strength": 0.1, "steps": 12},
         "busy neuron: BPTT feels the reset": {"leak": 0.8, "strength": 0.6, "steps": 12},
         "long memory": {"leak": 0.97, "strength": 0.2, "steps": 60},
     }

@@ -46,9 +46,7 @@ class NeuronExplorer(Explorer):
         self.first = ipywidgets.BoundedIntText(
             0, 0, 200, description="first spike at step (0: never)", **wide
         )
-        self.number = ipywidgets.BoundedIntText(
-            0, 0, 200, description="number of spikes", **wide
-        )
+        self.number = ipywidgets.BoundedIntText(0, 0, 200, description="number of spikes", **wide)
         self.reveal_button = ipywidgets.Button(description="Reveal")
         self.answer = ipywidgets.VBox([self.first, self.number, self.reveal_button])
         self.answer.layout.display = "none"

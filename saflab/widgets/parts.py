@@ -38,7 +38,12 @@ class Slider(anywidget.AnyWidget):
     logarithmic = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
-        self, label: str, value: float, low: float, high: float, step: float = 0.01,
+        self,
+        label: str,
+        value: float,
+        low: float,
+        high: float,
+        step: float = 0.01,
         logarithmic: bool = False,
     ) -> None:
         self._whole = float(step).is_integer() and float(low).is_integer()

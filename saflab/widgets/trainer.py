@@ -62,7 +62,7 @@ class LiveTrainer(ipywidgets.VBox):
         self.start_button.on_click(lambda _: self.start())
         self.pause_button.on_click(lambda _: self.pause())
         self.resume_button.on_click(lambda _: self.resume())
-        self.stop_button.on_click(lambda _: self.stop())
+        self.stop_button.on_click(lambda _: self.training and self.training.stop(0.0))
         self.lr.observe(self._steer, "value")
         buttons = (self.start_button, self.pause_button, self.resume_button, self.stop_button)
         super().__init__([
@@ -143,7 +143,7 @@ class LiveTrainer(ipywidgets.VBox):
         if self.training:
             self.training.close()
             self.training = None
-        self.close_all()
+        _close(self)
 
     def _prepare(self) -> bool:
         if self.training:
@@ -205,6 +205,13 @@ class LiveTrainer(ipywidgets.VBox):
     def __repr__(self) -> str:
         """Return one stable line."""
         return f"LiveTrainer(rule={self.rule.value!r}, model={self.model.value!r})"
+
+
+def _close(widget: Any) -> None:
+    """Close a widget and all that it contains."""
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    widget.close()
 
 
 def _first(data: Any, limit: int) -> Any:

@@ -82,6 +82,7 @@ class Training:
     ) -> None:
         self.configs = [config] + ([replace(config, rule=other, update=None)] if other else [])
         self.data: Dataset | None = data
+        self._moments = data.moments()
         self.models = [build_model(c, data.shape, len(data.classes)) for c in self.configs]
         self.progress = [Progress() for _ in self.configs]
         self.watch = watch
@@ -92,6 +93,7 @@ class Training:
         self._folder = tempfile.TemporaryDirectory(prefix="saflab-")
         self._thread: threading.Thread | None = None
         self._next = 0.0
+        self._inside = False
 
     @property
     def alive(self) -> bool:
@@ -103,19 +105,18 @@ class Training:
         """One of "ready", "running", "paused", "stopped", "finished", "failed"."""
         if self.error is not None:
             return "failed"
-        if self.alive or self._inside:
+        if self._inside:
             return "running" if self.controls.running.is_set() else "paused"
         end = self.progress[0].end
         return "ready" if end is None else "finished" if end.finished else "stopped"
 
-    _inside = False
-
     def start(self) -> None:
         """Begin, or go on after a stop from the checkpoint, in a background thread."""
-        if self.alive:
+        if self._inside:
             self.controls.running.set()
             return
         self._renew()
+        self._inside = True
         self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
         self._thread.start()
 
@@ -127,12 +128,14 @@ class Training:
             raise self.error
 
     def _renew(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
         lr = self.controls.lr
         self.controls, self.error = Controls(lr=lr), None
 
     def pause(self) -> None:
         """Hold before the next batch."""
-        if self.alive:
+        if self._inside:
             self.controls.running.clear()
 
     def stop(self, timeout: float | None = 30.0) -> None:
@@ -191,8 +194,7 @@ class Training:
     def _record(self) -> None:
         data, config = self.data, self.configs[0]
         assert data is not None
-        mean, std = data.moments() if not hasattr(self, "_moments") else self._moments
-        self._moments = (mean, std)
+        mean, std = self._moments
         device = next(self.models[0].parameters()).device
         image = data.test_images[:1].to(device)
         with torch.random.fork_rng(devices=[]):

@@ -48,7 +48,8 @@ def cost(steps: int = 6, fused: bool = False) -> tuple[Panel, ...]:
         f"For T = {steps}, OTTT makes {counted['OTTT_A']:.0f} passes over each synapse, SAF-E "
         f"{counted['SAF-E']:.0f} and SAF-F {counted['SAF-F']:.0f}, {saving:.0%} fewer than OTTT."
     )
+    held = f"For its backward pass BPTT keeps {kept['BPTT']:.0f} steps, every other rule 1."
     return (
         bars(counted, "Passes over each synapse per sequence", "passes", says),
-        bars(kept, "Time steps kept for the backward pass", "steps"),
+        bars(kept, "Time steps kept for the backward pass", "steps", held),
     )

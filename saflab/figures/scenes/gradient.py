@@ -55,7 +55,10 @@ def credit(train: Tensor, p: LIFParams) -> dict[str, Tensor]:
 
 
 def gradient(
-    leak: float = 0.8, strength: float = 0.4, kind: str = "constant", steps: int = 12,
+    leak: float = 0.8,
+    strength: float = 0.4,
+    kind: str = "constant",
+    steps: int = 12,
     slope: float = 4.0,
 ) -> tuple[Panel, ...]:
     """What BPTT, OTTT and SAF credit each earlier input with, and the potential itself.
@@ -87,9 +90,7 @@ def angle(x: Tensor, y: Tensor) -> float:
     return float(torch.rad2deg(2.0 * torch.atan2((x - y).norm(), (x + y).norm())))
 
 
-def drift(
-    lr: float = 0.1, steps: int = 6, leak: float = 0.5, seed: int = 0
-) -> tuple[Panel, ...]:
+def drift(lr: float = 0.1, steps: int = 6, leak: float = 0.5, seed: int = 0) -> tuple[Panel, ...]:
     """Angle between SAF-E's and OTTT's gradient when the weights move at every step.
 
     Args:

@@ -53,7 +53,10 @@ def current(kind: str, strength: float, steps: int) -> Tensor:
 
 
 def neuron_record(
-    leak: float = 0.9, threshold: float = 1.0, strength: float = 0.3, kind: str = "constant",
+    leak: float = 0.9,
+    threshold: float = 1.0,
+    strength: float = 0.3,
+    kind: str = "constant",
     steps: int = 50,
 ) -> PopulationRecord:
     """Return the record of one neuron driven by `current`."""
@@ -62,7 +65,10 @@ def neuron_record(
 
 
 def neuron(
-    leak: float = 0.9, threshold: float = 1.0, strength: float = 0.3, kind: str = "constant",
+    leak: float = 0.9,
+    threshold: float = 1.0,
+    strength: float = 0.3,
+    kind: str = "constant",
     steps: int = 50,
 ) -> tuple[Panel, ...]:
     """Input current, membrane potential and spikes of one LIF neuron.

@@ -1,0 +1,133 @@
+"""Figures read as artists and as SVG text, never as pixels."""
+
+import re
+import xml.etree.ElementTree as ET
+from inspect import signature
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot
+
+from saflab import LIFParams, RULES, figures, record_neuron
+from saflab.figures import scenes
+from saflab.figures.panel import Panel, mark
+
+matplotlib.use("Agg")
+
+SCENES = ["accumulation", "clamp", "cost", "drift", "energy", "gradient", "neuron", "player",
+          "surrogate_curve"]  # fmt: skip
+
+
+@pytest.fixture
+def seen():
+    return record_neuron(torch.full((12,), 0.7), LIFParams(leak=0.5))
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_scene_is_valid_named_deterministic_svg(name):
+    panels = getattr(scenes, name)()
+    first, second = figures.html(panels), figures.html(getattr(scenes, name)())
+    assert first == second
+    assert "nan" not in first.replace("dominant", "")
+    for panel in panels:
+        root = ET.fromstring(figures.svg(panel))
+        assert root.attrib["role"] == "img"
+        assert panel.says in root.attrib["aria-label"]
+        assert panel.says.endswith(".")
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_matplotlib_draws_the_same_panels(name):
+    panels = getattr(scenes, name)()
+    figure = figures.show(panels)
+    for ax, panel in zip(figure.axes, panels, strict=True):
+        assert ax.get_title(loc="left") == panel.title
+        assert ax.get_ylabel() == panel.y
+        assert panel.says in ax.get_gid()
+    figure.canvas.draw()
+    pyplot.close(figure)
+
+
+def test_membrane_shows_what_was_recorded(seen):
+    ax = figures.plot_membrane(seen)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), seen.u.flatten().numpy())
+    assert figures.describe_membrane(seen).startswith(f"{int(seen.s.sum())} spikes in 12 steps")
+    pyplot.close(ax.figure)
+
+
+def test_axes_given_are_used_and_returned(seen):
+    figure, ax = pyplot.subplots()
+    assert figures.plot_accumulation(seen, ax=ax) is ax
+    pyplot.close(figure)
+
+
+def test_silent_neuron_is_said_to_be_silent():
+    seen = record_neuron(torch.full((5,), 0.1))
+    assert figures.describe_membrane(seen).startswith("No spike in 5 steps")
+
+
+def test_binary_digits_are_the_spike_train_backwards(seen):
+    panel = figures.traces.binary_digits(seen)
+    spikes = seen.s.flatten().numpy()
+    for t, row in enumerate(panel.marks[0].y):
+        np.testing.assert_array_equal(row[: t + 1], spikes[t::-1][: t + 1])
+    assert "read backwards" in panel.says
+    with pytest.raises(ValueError, match=r"Expected a leak of 0\.5.*Set leak = 0\.5"):
+        figures.plot_binary_digits(record_neuron(torch.ones(3), LIFParams(leak=0.9)))
+
+
+def test_passes_are_those_of_the_cost_table():
+    counted = {name: scenes.passes(RULES[name], 6, fused=False) for name in RULES}
+    assert (counted["ottt_a"], counted["saf_e"], counted["saf_f"]) == (24, 18, 8)
+    assert scenes.passes(RULES["ottt_a"], 6, fused=True) == 18
+
+
+def test_credit_of_ottt_and_saf_agree_and_bptt_differs():
+    parts = scenes.credit(torch.full((10,), 0.4), LIFParams(leak=0.8))
+    torch.testing.assert_close(parts["OTTT"], parts["SAF"], rtol=1e-12, atol=0)
+    assert not torch.allclose(parts["BPTT"], parts["SAF"])
+
+
+def test_drift_vanishes_with_the_learning_rate():
+    assert "equal to rounding" in scenes.drift(lr=0.0)[0].says
+    assert scenes.drift(lr=1.0)[0].marks[1].y[-1] > 0.1
+
+
+def test_clamp_distance_shrinks_without_leak():
+    few, many = (scenes.clamp(steps=n, leak=1.0)[1].marks[0].y[-1] for n in (5, 100))
+    assert many < few / 5
+
+
+def test_angle_is_accurate_near_zero_and_right():
+    x = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    assert scenes.angle(x, torch.tensor([1.0, 1e-9])) == pytest.approx(np.degrees(1e-9), rel=1e-6)
+    assert scenes.angle(x, torch.tensor([0.0, 2.0])) == pytest.approx(90.0)
+
+
+def test_path_follows_the_data():
+    panel = Panel(title="t", x="x", y="y", marks=(mark("line", [0.0, 1.0]),), says="S.",
+                  ylim=(0.0, 1.0))  # fmt: skip
+    path = re.findall(r'd="(M[^"]*L[^"]*)"', figures.svg(panel))[-1]
+    assert path == "M58.0 152.0L626.0 26.0"
+
+
+def test_text_is_escaped():
+    panel = Panel(title="<b>", x="&", y='"', marks=(mark("line", [1.0]),), says="a < b.")
+    ET.fromstring(figures.svg(panel))
+
+
+def test_bad_marks_and_inputs_say_what_to_do():
+    with pytest.raises(ValueError, match="Expected a mark in"):
+        mark("blob", [1.0])
+    with pytest.raises(ValueError, match="Expected as many x as y"):
+        mark("line", [1.0, 2.0], [1.0])
+    with pytest.raises(ValueError, match="Expected an input in"):
+        scenes.neuron(kind="square")
+
+
+def test_every_plot_has_a_description():
+    plots = {n[5:] for n in dir(figures) if n.startswith("plot_")}
+    assert plots == {n[9:] for n in dir(figures) if n.startswith("describe_")}
+    assert all("ax" in signature(getattr(figures, f"plot_{n}")).parameters for n in plots)

@@ -1,0 +1,120 @@
+"""Explorers without a browser: set a value, read the sentence."""
+
+import re
+
+import pytest
+
+from saflab import figures, widgets
+from saflab.figures import scenes
+from saflab.widgets.parts import Slider
+
+NAMES = ["AccumulationExplorer", "ClampExplorer", "CostExplorer", "DriftExplorer",
+         "EnergyExplorer", "GradientExplorer", "NetworkPlayer", "NeuronExplorer",
+         "SurrogateExplorer"]  # fmt: skip
+
+
+@pytest.fixture(params=NAMES)
+def explorer(request):
+    return getattr(widgets, request.param)()
+
+
+def test_every_slider_redraws_and_shows_no_error(explorer):
+    for name, control in explorer.controls.items():
+        if isinstance(control, Slider):
+            before = explorer.view.picture, explorer.code
+            for value in (control.low, control.high):
+                control.value = value
+                assert explorer.error == ""
+            assert (explorer.view.picture, explorer.code) != before, name
+    assert explorer.sentence == " ".join(p.says for p in explorer.panels)
+
+
+def test_every_preset_works(explorer):
+    for preset, values in explorer.presets.items():
+        explorer.preset.value = preset
+        assert explorer.error == ""
+        assert {k: explorer.values[k] for k in values} == values
+
+
+def test_code_reproduces_the_view(explorer, monkeypatch):
+    assert len(explorer.code.splitlines()) <= 3
+    shown = []
+    monkeypatch.setattr(figures, "show", shown.append)
+    exec(explorer.code, {})
+    assert figures.html(shown[0]) == explorer.view.picture
+
+
+def test_repr_is_one_stable_line_and_a_static_picture_remains(explorer):
+    assert re.fullmatch(r"\w+\([^\n]{0,120}\)", repr(explorer))
+    assert "0x" not in repr(explorer)
+    bundle = explorer._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(explorer)
+    assert bundle["text/html"].startswith("<svg")
+    assert 'role="img"' in bundle["text/html"]
+
+
+def test_every_control_has_a_name(explorer):
+    for control in explorer.controls.values():
+        assert getattr(control, "label", "") or control.description
+
+
+def test_one_draw_for_several_values(monkeypatch):
+    explorer = widgets.NeuronExplorer()
+    draws = []
+    monkeypatch.setattr(type(explorer), "shown", lambda self: draws.append(1) or ())
+    explorer.set(leak=0.5, threshold=2.0, steps=20)
+    assert draws == [1]
+
+
+def test_leak_decides_whether_the_neuron_fires():
+    explorer = widgets.NeuronExplorer()
+    explorer.set(leak=0.9, strength=0.3, steps=50)
+    assert explorer.sentence.startswith("12 spikes in 50 steps, the first at step 4")
+    explorer.leak.value = 0.5
+    assert explorer.sentence.startswith("No spike in 50 steps")
+
+
+@pytest.mark.parametrize(
+    ("first", "number", "verdict"),
+    [
+        (4, 12, "First spike: right, step 4. Count: right, 12."),
+        (5, 10, "First spike: step 4; your 5 is 1 step too late. Count: 12; your 10 is 2 too few."),
+        (0, 13, "First spike: you said never, it is step 4. Count: 12; your 13 is 1 too many."),
+    ],
+)
+def test_prediction_is_compared(first, number, verdict):
+    assert widgets.NeuronExplorer().guess(first, number) == verdict
+
+
+def test_prediction_hides_the_spikes_until_revealed():
+    explorer = widgets.NeuronExplorer()
+    explorer.predict.value = True
+    assert "spike" not in explorer.sentence
+    assert explorer.answer.layout.display == ""
+    explorer.reveal_button.click()
+    assert "12 spikes" in explorer.sentence
+    explorer.leak.value = 0.8
+    assert "spike" not in explorer.sentence
+
+
+def test_slider_refuses_values_out_of_range_and_unknown_controls():
+    explorer = widgets.NeuronExplorer()
+    with pytest.raises(ValueError, match=r"Expected leak λ in \[0, 1\], but found 1\.5"):
+        explorer.leak.value = 1.5
+    with pytest.raises(ValueError, match="Expected a control in"):
+        explorer.set(tau=2.0)
+
+
+def test_library_error_is_shown_not_raised(monkeypatch):
+    def broken(**_):
+        raise ValueError("Expected sun, but found rain. Take an umbrella.")
+
+    monkeypatch.setattr(widgets.ClampExplorer, "scene", staticmethod(broken))
+    assert widgets.ClampExplorer().error == "Expected sun, but found rain. Take an umbrella."
+
+
+def test_payload_is_light_with_200_steps():
+    explorer = widgets.NeuronExplorer()
+    explorer.set(steps=200, strength=1.0, leak=0.97)
+    assert len(explorer.view.picture) < 20_000
+    assert len(scenes.neuron(steps=200)) == 2

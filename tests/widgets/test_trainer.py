@@ -1,0 +1,148 @@
+"""The live trainer on real digits, without a browser."""
+
+import gc
+import threading
+import time
+import weakref
+
+import pytest
+
+from saflab import data, training
+from saflab.config import TrainConfig
+from saflab.widgets import LiveTrainer
+from saflab.widgets.training import THREAD
+
+SETTINGS = {"channels": (32, 32), "batch": 50}
+
+
+@pytest.fixture
+def trainer():
+    trainer = LiveTrainer(**SETTINGS)
+    trainer.data.value = "digits"
+    trainer.images.value = 200
+    yield trainer
+    trainer.end()
+
+
+def until(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def threads():
+    return [t for t in threading.enumerate() if t.name == THREAD]
+
+
+def test_blocking_run_learns_and_equals_plain_fit(trainer):
+    trainer.epochs.value = 4
+    accuracy = trainer.run()
+    assert accuracy is not None
+    assert accuracy > 0.3
+    assert trainer.state == "finished"
+    config = TrainConfig(model="mlp", epochs=4, **SETTINGS)
+    digits = data.load("digits")
+    from dataclasses import replace
+
+    part = replace(digits, train_images=digits.train_images[:200],
+                   train_labels=digits.train_labels[:200])  # fmt: skip
+    *_, end = training.fit(config, part)
+    assert isinstance(end, training.RunEnd)
+    assert end.test_accuracy == accuracy
+    assert "SAF-E: finished at update 16 of 16" in trainer.sentence
+
+
+def test_start_steer_pause_stop_resume(trainer):
+    trainer.epochs.value = 300
+    trainer.start_button.click()
+    until(lambda: trainer.training.progress[0].step > 3)
+    assert trainer.start_button.disabled
+    trainer.lr.value = 0.01
+    until(lambda: trainer.training.progress[0].lr == 0.01)
+    trainer.pause_button.click()
+    assert trainer.state == "paused"
+    time.sleep(0.2)
+    paused = trainer.training.progress[0].step
+    time.sleep(0.2)
+    assert trainer.training.progress[0].step == paused
+    trainer.resume_button.click()
+    until(lambda: trainer.training.progress[0].step > paused)
+    trainer.stop_button.click()
+    until(lambda: trainer.state == "stopped")
+    stopped = trainer.training.progress[0].step
+    trainer.resume_button.click()
+    until(lambda: trainer.training.progress[0].step > stopped)
+    assert trainer.training.progress[0].lr == 0.01
+    trainer.stop()
+    assert trainer.state == "stopped"
+    assert not threads()
+    assert trainer.error == ""
+
+
+def test_stop_while_paused(trainer):
+    trainer.epochs.value = 300
+    trainer.start()
+    until(lambda: trainer.training.progress[0].step > 1)
+    trainer.pause()
+    trainer.stop()
+    assert trainer.state == "stopped"
+
+
+def test_second_trainer_ends_the_first_and_frees_it(trainer):
+    trainer.epochs.value = 300
+    trainer.start()
+    until(lambda: trainer.training.frames > 1)
+    network = weakref.ref(trainer.training.models[0])
+    images = weakref.ref(trainer.training.data.train_images)
+    second = LiveTrainer(**SETTINGS)
+    gc.collect()
+    assert not threads()
+    assert network() is None
+    assert images() is None
+    second.end()
+
+
+def test_curves_rasters_and_rates_are_drawn(trainer):
+    trainer.run()
+    titles = [panel.title for panel in trainer.panels]
+    assert titles[0] == "Loss per batch"
+    assert "Firing rate per layer" in titles
+    assert any("test image" in title for title in titles)
+
+
+@pytest.mark.parametrize(("rule", "equal"), [("ottt_a", True), ("bptt", False)])
+def test_side_by_side_shows_the_angle_of_the_gradients(trainer, rule, equal):
+    trainer.beside.value = rule
+    trainer.run()
+    first, second = trainer.training.progress
+    assert first.step == second.step
+    assert first.angles
+    assert all((a < 1e-5) == equal for a in first.angles)
+
+
+def test_errors_are_shown_with_their_remedy(trainer, monkeypatch):
+    monkeypatch.delenv("SAFLAB_DATA", raising=False)
+    trainer.data.value = "cifar10"
+    trainer.root = "/nowhere"
+    trainer.start_button.click()
+    assert "Expected cifar10, but found none" in trainer.error
+    with pytest.raises(ValueError, match="Expected cifar10"):
+        trainer.run()
+    trainer.data.value = "digits"
+    trainer.run()
+    assert trainer.error == ""
+
+
+def test_an_exception_in_the_thread_reaches_the_widget(trainer, monkeypatch):
+    def broken(*_, **__):
+        raise MemoryError("too much")
+        yield
+
+    monkeypatch.setattr("saflab.widgets.training.fit", broken)
+    trainer.start()
+    until(lambda: trainer.error)
+    assert "MemoryError: too much" in trainer.error
+    assert "press Start" in trainer.error
+    assert trainer.state == "failed"
+    assert not trainer.start_button.disabled
