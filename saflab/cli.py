@@ -58,7 +58,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="saflab",
-        description="Train spiking neural networks by spike accumulation forwarding, and learn how.",
+        description="Train spiking neural networks by spike accumulation forwarding (SAF).",
         epilog="Start with `saflab lab` (the course) or `saflab train` (under two minutes).",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -81,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--out", default="runs/latest", help="folder for checkpoint and log")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     train.add_argument("--save-every", type=float, default=30.0, help="seconds between checkpoints")
+
+    train.add_argument("--eval-last", action="store_true", help="test after the last epoch alone")
 
     evaluate = commands.add_parser("eval", help="evaluate a checkpoint, also as an LIF network")
     evaluate.add_argument("checkpoint", help="folder of a run, or its checkpoint.pt")
@@ -111,12 +113,16 @@ def _train(options: argparse.Namespace) -> int:
     values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
     if quick:
         values["channels"] = QUICK["channels"]
-        print(f"Quick defaults: channels {QUICK['channels']} instead of (32, 64, 128), at most "
-              f"{limit:,} training images. For more: --limit 0 --channels 32 64 128 --epochs 20.")
+        print(
+            f"Quick defaults: channels {QUICK['channels']} instead of (32, 64, 128), at most "
+            f"{limit:,} training images. For more: --limit 0 --channels 32 64 128 --epochs 20."
+        )
     elif values["channels"] is not None:
         values["channels"] = tuple(values["channels"])
-    print(f"Data: {data.name}, {len(data.train_labels):,} training and "
-          f"{len(data.test_labels):,} test images ({data.source}).")
+    print(
+        f"Data: {data.name}, {len(data.train_labels):,} training and "
+        f"{len(data.test_labels):,} test images ({data.source})."
+    )
     if options.seeds < 1:
         raise ValueError(f"Expected --seeds of at least 1, but found {options.seeds}.")
     accuracies = []
@@ -125,8 +131,10 @@ def _train(options: argparse.Namespace) -> int:
         out = Path(options.out) if options.seeds == 1 else Path(options.out) / f"seed{seed}"
         accuracies.append(_train_one(config, data, out, options))
     if len(accuracies) > 1:
-        print(f"Test accuracy of the last epoch over {len(accuracies)} seeds: "
-              f"{100 * mean(accuracies):.2f} ± {100 * stdev(accuracies):.2f} % (mean ± sd).")
+        print(
+            f"Test accuracy of the last epoch over {len(accuracies)} seeds: "
+            f"{100 * mean(accuracies):.2f} ± {100 * stdev(accuracies):.2f} % (mean ± sd)."
+        )
     return 0
 
 
@@ -136,7 +144,14 @@ def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -
     from saflab.training import EpochEnd, RunEnd, RunStart, StepEnd, fit
 
     accuracy, bar, log = 0.0, None, None
-    events = fit(config, data, out=out, resume=options.resume, save_every=options.save_every)
+    events = fit(
+        config,
+        data,
+        out=out,
+        resume=options.resume,
+        save_every=options.save_every,
+        evaluate_all=not options.eval_last,
+    )
     for event in events:
         if log is None:
             log = (out / "log.jsonl").open("a" if options.resume else "w", encoding="utf-8")
@@ -144,9 +159,11 @@ def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -
         log.write(json.dumps(line, ensure_ascii=False) + "\n")
         log.flush()
         if isinstance(event, RunStart):
-            print(f"{config.rule} on {config.model}, T = {config.steps}, "
-                  f"{event.parameters:,} parameters, seed {config.seed}, in {out}"
-                  + (f", resumed at step {event.resumed_at}" if event.resumed_at else ""))
+            print(
+                f"{config.rule} on {config.model}, T = {config.steps}, "
+                f"{event.parameters:,} parameters, seed {config.seed}, in {out}"
+                + (f", resumed at step {event.resumed_at}" if event.resumed_at else "")
+            )
         elif isinstance(event, StepEnd):
             bar = bar or tqdm(total=event.steps, initial=event.step - 1, unit="step", leave=False)
             bar.update()
@@ -154,9 +171,13 @@ def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -
         elif isinstance(event, EpochEnd):
             if bar is not None:
                 bar.clear()
-            print(f"epoch {event.epoch}: loss {event.loss:.4f}, train "
-                  f"{100 * event.train_accuracy:.2f} %, test {100 * event.test_accuracy:.2f} %, "
-                  f"{event.seconds:.1f} s", flush=True)
+            test = event.test_accuracy
+            shown = "" if test is None else f"test {100 * test:.2f} %, "
+            print(
+                f"epoch {event.epoch}: loss {event.loss:.4f}, train "
+                f"{100 * event.train_accuracy:.2f} %, {shown}{event.seconds:.1f} s",
+                flush=True,
+            )
         elif isinstance(event, RunEnd):
             accuracy = event.test_accuracy or 0.0
     if bar is not None:
@@ -193,14 +214,18 @@ def _eval(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result))
         return 0
-    print(f"{content['data']}: {100 * result['accuracy']:.2f} % of {result['images']:,} test "
-          f"images, run as {options.rule or config.rule}.")
+    print(
+        f"{content['data']}: {100 * result['accuracy']:.2f} % of {result['images']:,} test "
+        f"images, run as {options.rule or config.rule}."
+    )
     rates = ", ".join(f"{rate:.3f}" for rate in result["firing_rates"])
     print(f"Spikes per neuron and step, by layer: {rates}.")
     if options.compare:
-        print(f"SAF {100 * result['saf_accuracy']:.2f} %, as LIF "
-              f"{100 * result['lif_accuracy']:.2f} %; {result['flips']:,} of "
-              f"{result['spikes']:,} spikes differ, {result['changed_predictions']} predictions.")
+        print(
+            f"SAF {100 * result['saf_accuracy']:.2f} %, as LIF "
+            f"{100 * result['lif_accuracy']:.2f} %; {result['flips']:,} of "
+            f"{result['spikes']:,} spikes differ, {result['changed_predictions']} predictions."
+        )
     return 0
 
 
@@ -228,7 +253,7 @@ def _lab(options: argparse.Namespace) -> int:
             "repository, which holds the course."
         )
     command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *options.options]
-    os.execv(sys.executable, command)  # noqa: S606 - Lab takes over this terminal
+    os.execv(sys.executable, command)
 
 
 def _doctor() -> int:

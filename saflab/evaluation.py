@@ -11,7 +11,6 @@ from saflab.augment import normalise
 from saflab.encoders import encode
 from saflab.gradients import mode_of, predict
 from saflab.network import Network
-from saflab.neurons import spikes_from_accumulation
 from saflab.record import record
 
 __all__ = ["Comparison", "Evaluation", "compare", "encoded", "evaluate"]
@@ -50,7 +49,7 @@ def evaluate(
     steps: int = 4,
     encoder: str = "constant",
     precision: str = "float32",
-    batch: int = 250,
+    batch: int = 50,
     seed: int = 0,
 ) -> Evaluation:
     """Classify images and count correct answers and spikes.
@@ -78,30 +77,41 @@ def evaluate(
     correct = 0
     spikes: dict[int, float] = {}
     neurons: dict[int, int] = {}
+    before: dict[int, float] = {}
 
     def observe(population: int, current: Tensor, out: Tensor) -> None:
         if population == model.readout:
             return
-        train = spikes_from_accumulation(out, model.neuron.leak) if mode.kind == "saf" else out
-        spikes[population] = spikes.get(population, 0.0) + float(train.sum())
-        neurons[population] = neurons.get(population, 0) + train.numel()
+        # s[t] = â[t] − λ·â[t−1], so the sum of spikes needs the sum of â now and before.
+        total = float(out.sum())
+        spikes[population] = spikes.get(population, 0.0) + total
+        if mode.kind == "saf":
+            spikes[population] -= model.neuron.leak * before.get(population, 0.0)
+            before[population] = total
+        neurons[population] = neurons.get(population, 0) + out.numel()
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for first in range(0, len(images), batch):
             part = images[first : first + batch]
             x = encoded(part, mean, std, steps, encoder)
+            before.clear()
             with torch.autocast(
                 images.device.type, torch.bfloat16, enabled=precision == "bfloat16"
             ):
-                o, _ = model(x, None, mode, observe=observe)
-            correct += int((predict(o) == labels[first : first + batch]).sum())
+                state, prepared, o = None, model.prepare(), []
+                for t in range(steps):  # step by step: memory does not grow with T
+                    now, state = model(x[t : t + 1], state, mode, prepared, observe)
+                    o.append(now)
+            correct += int((predict(torch.cat(o)) == labels[first : first + batch]).sum())
     model.train(training)
     rates = [spikes[k] / neurons[k] for k in sorted(spikes)]
     return Evaluation(accuracy=correct / len(images), images=len(images), firing_rates=rates)
 
 
-def encoded(images: Tensor, mean: list[float], std: list[float], steps: int, encoder: str) -> Tensor:
+def encoded(
+    images: Tensor, mean: list[float], std: list[float], steps: int, encoder: str
+) -> Tensor:
     """Return uint8 images as network input: normalised for a constant current, else in [0, 1]."""
     floats = normalise(images, mean, std) if encoder == "constant" else images.float() / 255.0
     return encode(floats, steps, encoder)
@@ -117,7 +127,7 @@ def compare(
     std: list[float],
     steps: int = 4,
     encoder: str = "constant",
-    batch: int = 250,
+    batch: int = 50,
     seed: int = 0,
 ) -> Comparison:
     """Run the same weights with SAF and as LIF, and count the spikes that differ.

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saflab.network import Mode, Network, NetworkState
-from saflab.neurons import LIFParams, accumulate, total_weight
+from saflab.neurons import accumulate, total_weight
 from saflab.rules import Rule, get_rule
 
 __all__ = ["Backward", "loss_fn", "mode_of", "predict", "sequence"]
@@ -113,7 +113,8 @@ def sequence(
         raise ValueError(f"Expected chunk ≥ 1, and 1 with update='step', but found {chunk}.")
     if y.shape != x.shape[1:2]:
         raise ValueError(
-            f"Expected one label per image, shape {tuple(x.shape[1:2])}, but found {tuple(y.shape)}."
+            f"Expected one label per image, shape {tuple(x.shape[1:2])}, but found "
+            f"{tuple(y.shape)}."
         )
     if rule.graph == "step":
         yield from _each_step(network, x, y, mode, mse, update, chunk)

@@ -126,9 +126,7 @@ def resnet(
             Connection(source, source + 2, Synapse(Scale(SCALE), *pool, skip)),
         ]
         source, channels = source + 2, width
-    head = Synapse(
-        Scale(SCALE), nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(channels, classes)
-    )
+    head = Synapse(Scale(SCALE), nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(channels, classes))
     return _init(Network([*connections, Connection(source, source + 1, head)], neuron))
 
 

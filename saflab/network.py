@@ -146,7 +146,7 @@ class Network(nn.Module):
             ValueError: If shapes, mode or values of the input are not as above.
         """
         mode = mode or Mode()
-        self._check(x, mode)
+        self._check(x, mode, first=state is None)
         state = state or self.zero_state()
         prepared = prepared or self.prepare()
         if self.has_feedback and x.shape[0] > 1:
@@ -157,7 +157,7 @@ class Network(nn.Module):
             return torch.cat(outs), state
         return self._chunk(x, state, mode, prepared, observe)
 
-    def _check(self, x: Tensor, mode: Mode) -> None:
+    def _check(self, x: Tensor, mode: Mode, *, first: bool) -> None:
         if x.dim() < 3 or x.shape[0] == 0:
             raise ValueError(
                 "Expected input of shape (T, B, *features) with T ≥ 1, but found "
@@ -165,6 +165,12 @@ class Network(nn.Module):
             )
         if mode.trace not in ("official", "full"):
             raise ValueError(f"Expected trace 'official' or 'full', but found {mode.trace!r}.")
+        # A threshold hides a NaN, so look for one before it is turned into silence.
+        if first and not torch.isfinite(x[0]).all():
+            raise ValueError(
+                "Expected finite input, but found NaN or infinity. Check the data and its "
+                "normalisation."
+            )
 
     def _chunk(
         self,
@@ -174,7 +180,11 @@ class Network(nn.Module):
         prepared: list[Prepared],
         observe: Observer | None,
     ) -> tuple[Tensor, NetworkState]:
-        p = self.neuron if mode.surrogate is None else replace(self.neuron, surrogate=mode.surrogate)
+        p = (
+            self.neuron
+            if mode.surrogate is None
+            else replace(self.neuron, surrogate=mode.surrogate)
+        )
         steps, saf = x.shape[0], mode.kind == "saf"
         totals = [total_weight(p.leak, state.t + c + 1) for c in range(steps)]
         ones = [1.0] * steps
@@ -194,13 +204,14 @@ class Network(nn.Module):
                 if source == 0 and constant:
                     part = self._constant_input(x, synapse, ready, values, grads)
                 elif source == 0:
-                    part = self._varying_input(x, accumulated, synapse, ready, mode)
+                    value, path = self._varying_input(x, accumulated, mode)
+                    part = synapse(value, ready, path, values=values, grads=grads, fused=mode.fused)
                 elif signals[source] is None:
                     continue  # feedback before the first step carries nothing
                 else:
                     value, path = signals[source]  # type: ignore[misc]
-                    part = synapse(value, ready, path, fused=mode.fused)
-                current = _add(current, synapse.add_bias(part, ready, values, grads))  # type: ignore[operator]
+                    part = synapse(value, ready, path, values=values, grads=grads, fused=mode.fused)
+                current = _add(current, part)
             if current is None:
                 raise ValueError(
                     f"Expected population {target} to receive input at the first step, but found "
@@ -212,7 +223,9 @@ class Network(nn.Module):
                 mode.kind, current, neurons[target], p, start=state.t, impl=mode.impl,
                 detach_reset=mode.detach_reset,
             )  # fmt: skip
-            signals[target] = Signal(out[0].detach(), out[1]) if mode.kind == "ottt" else Signal(out)
+            signals[target] = (
+                Signal(out[0].detach(), out[1]) if mode.kind == "ottt" else Signal(out)
+            )
             if observe:
                 observe(target, current, signals[target].value)  # type: ignore[union-attr]
         assert current is not None
@@ -247,20 +260,23 @@ class Network(nn.Module):
     def _constant_input(
         x: Tensor, synapse: nn.Module, ready: Prepared, values: list[float], grads: list[float]
     ) -> Tensor:
+        """Return (W x + b)·values[t]: input and bias are both on at every step."""
         if ready.first is None:
             with torch.enable_grad():
-                ready.first = ready.hold(synapse(x[:1], ready))
-        return torch.cat([rescale(ready.first, v, g) for v, g in zip(values, grads, strict=True)])
+                ready.first = ready.hold(synapse(x[:1], ready, values=[1.0], grads=[1.0]))
+        parts = [rescale(ready.first, v, g) for v, g in zip(values, grads, strict=True)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     @staticmethod
     def _varying_input(
-        x: Tensor, accumulated: Tensor | None, synapse: nn.Module, ready: Prepared, mode: Mode
-    ) -> Tensor:
-        if mode.kind == "lif":
-            return synapse(x, ready)
+        x: Tensor, accumulated: Tensor | None, mode: Mode
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return value and path: x̂[t] or x[t] forward, x̂[t] (full) or x[t] (official) backward."""
+        if accumulated is None or mode.kind == "lif":
+            return x, None
         value = accumulated if mode.kind == "saf" else x
         path = accumulated if mode.trace == "full" else x
-        return synapse(value, ready, None if value is path else path, fused=mode.fused)
+        return value, None if value is path else path
 
     @staticmethod
     def _read(
@@ -279,7 +295,10 @@ class Network(nn.Module):
         return torch.stack(out), before
 
     def forward_rates(
-        self, x: Tensor, rates: Sequence[Tensor], prepared: list[Prepared] | None = None,
+        self,
+        x: Tensor,
+        rates: Sequence[Tensor],
+        prepared: list[Prepared] | None = None,
         feedback: Sequence[Tensor | None] = (),
     ) -> Tensor:
         """Return the readout W a + b of the clamp network at measured firing rates.
@@ -305,8 +324,7 @@ class Network(nn.Module):
                 if value is None:
                     continue
                 synapse, ready = self.synapses[index], prepared[index]
-                part = synapse.add_bias(synapse(value[None], ready), ready, [1.0], [1.0])  # type: ignore[operator]
-                z = _add(z, part[0])
+                z = _add(z, synapse(value[None], ready, values=[1.0], grads=[1.0])[0])
             assert z is not None
             if target == self.readout:
                 return z
@@ -320,4 +338,3 @@ class Network(nn.Module):
         """Show the wiring and the neuron."""
         wires = ", ".join(f"{source}→{target}" for source, target in self.ends)
         return f"{wires}; {self.neuron}"
-

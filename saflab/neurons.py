@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "SURROGATES",
     "LIFParams",
     "LIFState",
     "OTTTState",
     "SAFState",
-    "SURROGATES",
     "accumulate",
     "clamp_spike",
     "lif_step",

@@ -193,17 +193,21 @@ class _TwoPaths(torch.autograd.Function):
     """Forward at `value`, weight gradient at `path`: OTTT in a single forward pass."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, path: Tensor, weight: Tensor, layer: Any) -> Tensor:
+    def forward(
+        ctx: Any, value: Tensor, path: Tensor, weight: Tensor, bias: Tensor | None, layer: Any
+    ) -> Tensor:
         ctx.save_for_backward(path, weight)
         ctx.layer = layer
-        return layer.apply_to(value, weight, None)
+        return layer.apply_to(value, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         path, weight = ctx.saved_tensors
         needed = list(ctx.needs_input_grad[1:3])
         g_path, g_weight = ctx.layer.backward_of(grads[0], path, weight, needed)
-        return None, g_path, g_weight, None
+        others = [d for d in range(grads[0].dim()) if d != 1]
+        g_bias = grads[0].sum(others) if ctx.needs_input_grad[3] else None
+        return None, g_path, g_weight, g_bias, None
 
 
 class Synapse(nn.Module):
@@ -257,43 +261,54 @@ class Synapse(nn.Module):
         return x
 
     def forward(
-        self, value: Tensor, prepared: Prepared, path: Tensor | None = None, *, fused: bool = True
+        self,
+        value: Tensor,
+        prepared: Prepared,
+        path: Tensor | None = None,
+        *,
+        values: Sequence[float] = (),
+        grads: Sequence[float] = (),
+        fused: bool = True,
     ) -> Tensor:
-        """Return W·value without bias, shape (C, B, *features).
+        """Return W·value[t] + values[t]·b, shape (C, B, *features).
 
         Args:
             value: Signal that crosses, shape (C, B, *features).
             prepared: From `prepare`, the same for a whole sequence.
             path: If given, the gradient is that of W·path while the result is W·value.
+            values: Weight of the bias at each step; empty leaves the bias out.
+            grads: Gradient of the bias at each step, as a factor.
             fused: One pass for both (custom backward) instead of two, as published.
         """
-        steps = value.shape[0]
-        layer, weight = self.layer, prepared.weight
-        if path is not None:
-            with torch.no_grad():
-                x = self._shape(value, prepared)
-            y = self._shape(path, prepared)
-            if layer is None:
-                out = swap(x, y)
-            elif fused:
-                out = _TwoPaths.apply(x, y, weight, layer)
-            else:
-                with torch.no_grad():
-                    x = layer.apply_to(x, weight, None)  # type: ignore[arg-type]
-                out = swap(x, layer.apply_to(y, weight, None))  # type: ignore[arg-type]
-        else:
-            out = self._shape(value, prepared)
-            if layer is not None:
-                out = layer.apply_to(out, weight, None)  # type: ignore[arg-type]
-        return out.unflatten(0, (steps, -1))
-
-    def add_bias(
-        self, current: Tensor, prepared: Prepared, values: Sequence[float], grads: Sequence[float]
-    ) -> Tensor:
-        """Return current[t] + values[t]·b, where b receives grads[t] times the gradient."""
-        bias = prepared.bias
-        if bias is None:
-            return current
+        steps, bias = value.shape[0], prepared.bias if values else None
+        # A bias that weighs the same at all steps costs nothing inside the convolution.
+        same = bias is not None and len({*zip(values, grads, strict=True)}) == 1
+        inside = rescale(bias, values[0], grads[0]) if bias is not None and same else None
+        out = self._map(value, path, prepared, inside, fused).unflatten(0, (steps, -1))
+        if bias is None or same:
+            return out
         per_step = [rescale(bias, v, g) for v, g in zip(values, grads, strict=True)]
-        shape = (len(per_step), 1, -1, *(1,) * (current.dim() - 3))
-        return current + torch.stack(per_step).view(shape)
+        return out + torch.stack(per_step).view(steps, 1, -1, *(1,) * (out.dim() - 3))
+
+    def _map(
+        self,
+        value: Tensor,
+        path: Tensor | None,
+        prepared: Prepared,
+        bias: Tensor | None,
+        fused: bool,
+    ) -> Tensor:
+        layer, weight = self.layer, prepared.weight
+        if path is None:
+            x = self._shape(value, prepared)
+            return x if layer is None or weight is None else layer.apply_to(x, weight, bias)
+        with torch.no_grad():
+            x = self._shape(value, prepared)
+        y = self._shape(path, prepared)
+        if layer is None or weight is None:
+            return swap(x, y)
+        if fused:
+            return _TwoPaths.apply(x, y, weight, bias, layer)  # type: ignore[no-any-return]
+        with torch.no_grad():
+            x = layer.apply_to(x, weight, bias)
+        return swap(x, layer.apply_to(y, weight, bias))

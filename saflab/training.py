@@ -83,12 +83,15 @@ class StepEnd:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochEnd:
-    """One epoch is done: accuracies in [0, 1], seconds of training, peak memory in bytes."""
+    """One epoch is done: accuracies in [0, 1], seconds of training, peak memory in bytes.
+
+    `test_accuracy` is None where the epoch was not evaluated.
+    """
 
     epoch: int
     loss: float
     train_accuracy: float
-    test_accuracy: float
+    test_accuracy: float | None
     test_images: int
     firing_rates: list[float]
     seconds: float
@@ -267,6 +270,7 @@ def fit(
     out: str | Path | None = None,
     resume: bool = False,
     save_every: float = 30.0,
+    evaluate_all: bool = True,
 ) -> Iterator[Event]:
     """Train and yield an event after each step and epoch.
 
@@ -281,6 +285,7 @@ def fit(
         out: Folder for checkpoint.pt; None saves nothing.
         resume: Go on from `out`/checkpoint.pt.
         save_every: Seconds between checkpoints within an epoch; one more at each epoch's end.
+        evaluate_all: Measure the test accuracy after each epoch, not after the last alone.
 
     Yields:
         `RunStart`, then `StepEnd` and `EpochEnd`, at last `RunEnd`.
@@ -325,11 +330,12 @@ def fit(
             lr=lr, seconds=seconds,
         )  # fmt: skip
         if run.step % run.per_epoch == 0:
-            last = run.evaluate()
+            last = run.evaluate() if evaluate_all or run.step == run.total else None
             end = EpochEnd(
                 epoch=epoch + 1, loss=run.sums[0] / run.images,
-                train_accuracy=run.sums[1] / run.images, test_accuracy=last.accuracy,
-                test_images=last.images, firing_rates=last.firing_rates, seconds=run.sums[2],
+                train_accuracy=run.sums[1] / run.images, test_accuracy=last and last.accuracy,
+                test_images=last.images if last else 0,
+                firing_rates=last.firing_rates if last else [], seconds=run.sums[2],
                 peak_memory=peak_memory(run.device),
             )  # fmt: skip
             run.history.append(asdict(end))

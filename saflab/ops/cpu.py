@@ -101,8 +101,8 @@ class _OTTT(torch.autograd.Function):
 class _LIF(torch.autograd.Function):
     """I[1..T] → s[1..T], u[T]; backward runs the recursion through time from T to 1.
 
-        g_s[t] = ∂ℓ/∂s[t] − λV·g_u[t+1]          (second term only if the reset is not detached)
-        g_u[t] = σ'[t]·g_s[t] + λ·g_u[t+1]       = ∂ℓ/∂I[t]
+    g_s[t] = ∂ℓ/∂s[t] − λV·g_u[t+1]          (second term only if the reset is not detached)
+    g_u[t] = σ'[t]·g_s[t] + λ·g_u[t+1]       = ∂ℓ/∂I[t]
     """
 
     @staticmethod

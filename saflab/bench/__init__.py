@@ -1,0 +1,1 @@
+"""Benchmarks: each writes a result file with machine, versions and date."""

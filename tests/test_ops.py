@@ -1,0 +1,138 @@
+"""Each implementation against the plain one: spikes bit for bit, gradients to rounding."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saflab.neurons import SURROGATES, LIFParams
+from saflab.ops import cpu, kinds, scan, zero_state
+
+U_SURROGATES = [s for s in SURROGATES if s != "clamp"]
+
+
+def run(kind, impl, currents, p, *, detach_reset=False, chunk=None):
+    x = currents.clone().requires_grad_()
+    outs, state, start = [], None, 0
+    for part in x.split(chunk or len(x)):
+        out, state = scan(kind, part, state, p, start=start, impl=impl, detach_reset=detach_reset)
+        outs.append(torch.stack(out) if isinstance(out, tuple) else out[None])
+        start += len(part)
+    out = torch.cat(outs, dim=1)
+    weights = torch.randn(out.shape, dtype=out.dtype, generator=torch.Generator().manual_seed(1))
+    (out * weights).sum().backward()
+    return out.detach(), x.grad, state
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["lif", "ottt", "saf"]),
+    st.sampled_from(U_SURROGATES),
+    st.floats(0.0, 1.0),
+    st.floats(0.1, 5.0),
+    st.integers(1, 32),
+    st.lists(st.integers(1, 7), min_size=1, max_size=3),
+    st.booleans(),
+    st.integers(0, 2**31),
+)
+def test_hand_written_equals_reference(
+    kind, surrogate, leak, threshold, steps, shape, detach, seed
+):
+    p = LIFParams(leak=leak, threshold=threshold, surrogate=surrogate)
+    generator = torch.Generator().manual_seed(seed)
+    currents = threshold * torch.randn(steps, *shape, dtype=torch.float64, generator=generator)
+    fast = run(kind, "cpu", currents, p, detach_reset=detach)
+    slow = run(kind, "reference", currents, p, detach_reset=detach)
+    assert torch.equal(fast[0], slow[0])
+    torch.testing.assert_close(fast[1], slow[1], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", ["lif", "ottt", "saf"])
+def test_low_precision_spikes_are_equal_too(kind, dtype):
+    currents = torch.randn(6, 5, 33, generator=torch.Generator().manual_seed(0)).to(dtype)
+    p = LIFParams(leak=0.5, threshold=1.0)
+    assert torch.equal(run(kind, "cpu", currents, p)[0], run(kind, "reference", currents, p)[0])
+
+
+def test_clamp_surrogate_agrees():
+    p = LIFParams(threshold=1.3, surrogate="clamp")
+    currents = torch.randn(5, 4, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    fast, slow = run("saf", "cpu", currents, p), run("saf", "reference", currents, p)
+    assert slow[1].abs().max() > 0
+    torch.testing.assert_close(fast[1], slow[1])
+
+
+@pytest.mark.parametrize("kind", ["lif", "ottt", "saf"])
+@pytest.mark.parametrize("impl", ["cpu", "reference"])
+def test_chunks_do_not_matter(kind, impl):
+    currents = torch.randn(7, 3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    whole, parts = run(kind, impl, currents, LIFParams()), None
+    for chunk in (1, 2, 7):
+        parts = run(kind, impl, currents, LIFParams(), chunk=chunk)
+        # The gradient weights depend on the shape of the output alone, which is the same.
+        assert torch.equal(parts[0], whole[0])
+        torch.testing.assert_close(parts[1], whole[1], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_backward_is_the_derivative_of_the_linearised_neuron(detach):
+    """Replace H(u − V) by its tangent σ'·u: gradcheck's finite differences then apply."""
+    p = LIFParams(leak=0.7, threshold=1.1)
+    currents = torch.randn(5, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    out = currents.clone().requires_grad_()
+    spikes, _ = scan("lif", out, None, p, impl="cpu", detach_reset=detach)
+    (kept,) = spikes.grad_fn.saved_tensors  # type: ignore[union-attr]
+
+    def tangent(x):
+        u = s = torch.zeros_like(x[0])
+        result = []
+        for now, slope in zip(x, kept, strict=True):
+            u = p.leak * (u - (0.0 if detach else p.threshold) * s) + now
+            s = slope * u
+            result.append(s)
+        return torch.stack(result)
+
+    assert torch.autograd.gradcheck(tangent, (currents.clone().requires_grad_(),))
+    weights = torch.randn_like(currents)
+    (ours,) = torch.autograd.grad((spikes * weights).sum(), out)
+    x = currents.clone().requires_grad_()
+    (true,) = torch.autograd.grad((tangent(x) * weights).sum(), x)
+    torch.testing.assert_close(ours, true, rtol=1e-12, atol=1e-12)
+
+
+def test_one_tensor_is_kept_per_neuron_step():
+    kept = []
+    x = torch.randn(4, 2, 8, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.append(t.numel()) or t, lambda t: t
+    ):
+        scan("saf", x, None, LIFParams(), impl="cpu")
+    assert sum(kept) == x.numel()
+
+
+def test_no_graph_keeps_nothing():
+    with torch.no_grad():
+        out, _ = cpu.saf(torch.randn(3, 2, 4), zero_state("saf", torch.zeros(2, 4)), LIFParams(),
+                         [1.0, 1.5, 1.75])  # fmt: skip
+    assert not out.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("gru", torch.zeros(1, 1), None), "neuron in"),
+        (("saf", torch.zeros(0, 2), None), "T ≥ 1"),
+        (("saf", torch.zeros(2, 2, dtype=torch.long), None), "floating-point"),
+        (("saf", torch.zeros(2, 3, 4), zero_state("saf", torch.zeros(2, 4))), "state of shape"),
+    ],
+)
+def test_bad_input_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        scan(*arguments, LIFParams())
+
+
+def test_unknown_implementation_is_named():
+    with pytest.raises(ValueError, match="implementation in"):
+        scan("saf", torch.zeros(1, 1), None, LIFParams(), impl="gpu4")
+    assert kinds() == ("lif", "ottt", "saf")
