@@ -59,14 +59,23 @@ def _wait(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> 
     )
 
 
-def _run_all(page: Any, cells: int) -> None:
+def _run_all(page: Any, cells: int, tries: int = 20) -> None:
+    """Run the cells one by one; Lab ignores the key until the kernel is connected, so ask again."""
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(
         timeout=60_000, state="attached"
     )
-    page.locator(".jp-Notebook .cm-content").first.click()
-    for _ in range(cells):
-        page.keyboard.press("Shift+Enter")
-        page.wait_for_timeout(200)
+    prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt")
+    for index in range(cells):
+        for _ in range(tries):
+            page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(index).click()
+            page.keyboard.press("Control+Enter")
+            page.wait_for_timeout(300)
+            if prompts.nth(index).inner_text().strip("[]: \u200b"):
+                break
+        else:
+            raise RuntimeError(
+                "Expected the kernel to run a cell, but found no answer. Try `jupyter lab` by hand."
+            )
 
 
 @contextmanager
@@ -85,6 +94,10 @@ def open_lab(cells: Sequence[str], width: int = 1280, height: int = 1000) -> Ite
         raise RuntimeError("Expected Chromium, but found none on PATH. Install `chromium`.")
     with tempfile.TemporaryDirectory(prefix="saflab-lab-") as folder:
         Path(folder, "page.ipynb").write_text(_notebook(cells), encoding="utf-8")
+        settings = Path(folder, ".settings", "@jupyterlab", "apputils-extension")
+        settings.mkdir(parents=True)
+        quiet = '{"fetchNews": "false", "checkForUpdates": false}'
+        (settings / "notification.jupyterlab-settings").write_text(quiet, encoding="utf-8")
         port = _free_port()
         environment = {**os.environ, "JUPYTER_CONFIG_DIR": f"{folder}/.config",
                        "JUPYTERLAB_SETTINGS_DIR": f"{folder}/.settings",
@@ -92,8 +105,7 @@ def open_lab(cells: Sequence[str], width: int = 1280, height: int = 1000) -> Ite
         command = [
             sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
             "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token=",
-            f"--ServerApp.root_dir={folder}", "--LabApp.news_url=",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            f"--ServerApp.root_dir={folder}",
         ]  # fmt: skip
         with open(f"{folder}/server.log", "wb") as log:
             server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
@@ -105,7 +117,7 @@ def open_lab(cells: Sequence[str], width: int = 1280, height: int = 1000) -> Ite
                     executable_path=browser_path, args=["--no-sandbox"]
                 )
                 page = browser.new_page(viewport={"width": width, "height": height})
-                page.goto(f"{base}/lab/tree/page.ipynb", wait_until="domcontentloaded")
+                page.goto(f"{base}/doc/tree/page.ipynb", wait_until="domcontentloaded")
                 _run_all(page, len(cells))
                 yield page
                 browser.close()

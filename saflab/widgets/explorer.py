@@ -36,7 +36,7 @@ class Explorer(ipywidgets.VBox):
         self._held = False
         self.preset = ipywidgets.Dropdown(
             options=["choose…", *self.presets], description="Preset",
-            style={"description_width": "6em"}, layout={"width": "22em"},
+            style={"description_width": "152px"}, layout={"width": "480px"},
         )  # fmt: skip
         self.preset.observe(self._apply, "value")
         for control in controls.values():
@@ -94,7 +94,7 @@ class Explorer(ipywidgets.VBox):
         if change["new"] in self.presets:
             self.set(**self.presets[change["new"]])
 
-    def _changed(self, _: Any) -> None:
+    def _changed(self, change: Any) -> None:
         if not self._held:
             self.refresh()
 
@@ -135,15 +135,18 @@ def _short(value: Any) -> str:
 def choice(label: str, options: Sequence[Any], value: Any) -> ipywidgets.Dropdown:
     """Return a named drop-down list."""
     return ipywidgets.Dropdown(
-        options=options, value=value, description=label, style={"description_width": "12em"},
-        layout={"width": "24em"},
+        options=options, value=value, description=label, style={"description_width": "152px"},
+        layout={"width": "480px"},
     )  # fmt: skip
 
 
 def switch(label: str, value: bool) -> ipywidgets.Checkbox:
     """Return a named check box."""
     return ipywidgets.Checkbox(
-        value=value, description=label, indent=False, layout={"margin": "0 0 0 12.5em"}
+        value=value,
+        description=label,
+        indent=False,
+        layout={"margin": "0 0 0 160px", "width": "320px"},
     )
 
 

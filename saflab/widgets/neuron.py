@@ -41,7 +41,7 @@ class NeuronExplorer(Explorer):
         self.steps = steps(50, 200)
         self.predict = switch("Predict before looking", False)
         wide: dict[str, Any] = {
-            "style": {"description_width": "16em"}, "layout": {"width": "24em"}
+            "style": {"description_width": "230px"}, "layout": {"width": "330px"}
         }  # fmt: skip
         self.first = ipywidgets.BoundedIntText(
             0, 0, 200, description="first spike at step (0: never)", **wide

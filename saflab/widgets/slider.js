@@ -10,12 +10,15 @@ function render({ model, el }) {
   range.id = id;
   range.type = "range";
   number.type = "number";
-  el.style.cssText =
-    "display:flex;flex-wrap:wrap;align-items:center;gap:8px;margin:2px 0;max-width:640px";
-  label.style.cssText = "flex:0 0 12em;text-align:right";
-  range.style.cssText = "flex:1 1 10em;min-width:8em;accent-color:#0072B2;margin:0";
-  number.style.cssText = "flex:0 0 5.5em;font:inherit";
-  el.append(label, range, number);
+  const row = document.createElement("div");
+  row.style.cssText =
+    "display:flex;flex-wrap:wrap;align-items:center;gap:8px;margin:2px 0;width:480px;" +
+    "max-width:100%;font-size:13px";
+  label.style.cssText = "flex:0 0 152px;text-align:right";
+  range.style.cssText = "flex:1 1 140px;min-width:100px;accent-color:#0072B2;margin:0";
+  number.style.cssText = "width:80px;font:inherit";
+  row.append(label, range, number);
+  el.append(row);
   const show = () => {
     const name = model.get("label");
     const logarithmic = model.get("logarithmic");

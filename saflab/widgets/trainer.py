@@ -97,9 +97,8 @@ class LiveTrainer(ipywidgets.VBox):
 
     @property
     def accuracy(self) -> float | None:
-        """Test accuracy after the last epoch, in [0, 1], or None before the first."""
-        epochs = self.training.progress[0].epochs if self.training else []
-        return epochs[-1].test_accuracy if epochs else None
+        """Test accuracy of the last evaluated epoch, in [0, 1], or None before it."""
+        return self.training.progress[0].test_accuracy if self.training else None
 
     def start(self) -> None:
         """Start a new training in the background; returns at once."""
@@ -150,7 +149,7 @@ class LiveTrainer(ipywidgets.VBox):
             self.training.close()
             self.training = None
         try:
-            data = load(self.data.value, self.root, limit=self.images.value)
+            data = load(str(self.data.value), self.root, limit=self.images.value)
             if self.data.value == "digits" or data.name == "digits":
                 data = _first(data, self.images.value)
             other = self.beside.value or None
@@ -256,8 +255,8 @@ def _say(state: str, training: Training | None) -> str:
         text = f"{name}: {state} at update {now.step} of {now.steps}"
         if now.loss:
             text += f", loss {now.loss[-1]:.3f}, learning rate {now.lr:.3g}"
-        if now.epochs:
-            text += f", test accuracy {100 * now.epochs[-1].test_accuracy:.1f} %"
+        if now.test_accuracy is not None:
+            text += f", test accuracy {100.0 * now.test_accuracy:.1f} %"
         parts.append(text)
     angles = training.progress[0].angles
     if angles:

@@ -43,6 +43,12 @@ class Progress:
     seconds: float = 0.0
     end: RunEnd | None = None
 
+    @property
+    def test_accuracy(self) -> float | None:
+        """Test accuracy of the last evaluated epoch, in [0, 1]."""
+        found = [e.test_accuracy for e in self.epochs if e.test_accuracy is not None]
+        return found[-1] if found else None
+
 
 def gradient_angle(
     model: Network, x: torch.Tensor, y: torch.Tensor, config: TrainConfig, other: str

@@ -10,7 +10,7 @@ import pytest
 import torch
 from matplotlib import pyplot
 
-from saflab import LIFParams, RULES, figures, record_neuron
+from saflab import RULES, LIFParams, figures, record_neuron
 from saflab.figures import scenes
 from saflab.figures.panel import Panel, mark
 

@@ -114,9 +114,11 @@ def drift(lr: float = 0.1, steps: int = 6, leak: float = 0.5, seed: int = 0) -> 
             optimizer.step()
             optimizer.zero_grad()
     angles = [angle(a, b) for a, b in zip(gradients["ottt_o"], gradients["saf_e"], strict=True)]
-    says = f"With learning rate {lr:g} the angle is {angles[0]:.2f}° at step 1 and {angles[-1]:.2f}° at step {steps}."
     if max(angles) < 1e-6:
-        says = f"With learning rate {lr:g} the two gradients are equal to rounding at all {steps} steps."
+        verdict = f"the two gradients are equal to rounding at all {steps} steps"
+    else:
+        verdict = f"the angle is {angles[0]:.2f}° at step 1 and {angles[-1]:.2f}° at step {steps}"
+    says = f"With learning rate {lr:g} {verdict}."
     panel = Panel(
         title="Angle between SAF-E and OTTT within a sequence",
         x="time (steps)",

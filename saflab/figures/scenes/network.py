@@ -108,7 +108,10 @@ def energy(steps: int = 6, leak: float = 0.5) -> tuple[Panel, ...]:
         x="time (steps)",
         y="accuracy (%)",
         marks=(mark("line", right, colour=BLUE), mark("dots", right, colour=ORANGE)),
-        says=f"{right[0]:.1f} % of 200 digits are right after step 1, {right[-1]:.1f} % after step {steps}.",
+        says=(
+            f"{right[0]:.1f} % of 200 digits are right after step 1, {right[-1]:.1f} % after "
+            f"step {steps}."
+        ),
         xlim=(0.5, steps + 0.5),
         ylim=(0.0, 105.0),
     )

@@ -153,7 +153,10 @@ def clamp(steps: int = 12, leak: float = 0.5, threshold: float = 1.0) -> tuple[P
         x="time T (steps)",
         y="mean |a − clamp|",
         marks=(mark("line", error, colour=RED), mark("dots", error, colour=RED)),
-        says=f"The mean distance goes from {error[0]:.3f} at T = 1 to {error[-1]:.3f} at T = {steps}.",
+        says=(
+            f"The mean distance goes from {error[0]:.3f} at T = 1 to {error[-1]:.3f} at "
+            f"T = {steps}."
+        ),
         xlim=(0.0, steps + 1.0),
         ylim=(0.0, float(error.max()) * 1.1 + 1e-9),
     )

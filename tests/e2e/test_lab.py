@@ -1,0 +1,145 @@
+"""A real JupyterLab in Chromium: sliders by mouse and keyboard, a training started and steered."""
+
+import re
+import time
+
+import pytest
+
+from saflab.bench.browser import open_lab
+
+EXPLORER = "from saflab import widgets\ne = widgets.NeuronExplorer()\ne"
+TRAINER = """from saflab import widgets
+t = widgets.LiveTrainer(channels=(32, 32))
+t.data.value, t.images.value, t.epochs.value = "digits", 1000, 300
+t"""
+OTHERS = """import ipywidgets
+from saflab import widgets
+names = ["AccumulationExplorer", "SurrogateExplorer", "GradientExplorer", "DriftExplorer",
+         "ClampExplorer", "CostExplorer", "EnergyExplorer", "NetworkPlayer"]
+ipywidgets.VBox([getattr(widgets, n)() for n in names])"""
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Open a notebook; afterwards fail on any error that a widget or the browser showed."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+
+        def start(*cells):
+            page = stack.enter_context(open_lab(cells))
+            page.locator(".saflab-picture svg").first.wait_for(timeout=60_000)
+            pages.append(page)
+            return page
+
+        pages = []
+        yield start
+        for page in pages:
+            page.screenshot(path=str(tmp_path / "page.png"))
+            assert page.locator(".saflab-error:visible").all_inner_texts() == []
+            output = " ".join(page.locator(".jp-OutputArea-output").all_inner_texts())
+            assert not re.search(r"Error|Traceback|Failed to load", output), output
+
+
+def label(page):
+    return page.locator(".saflab-picture svg").first.get_attribute("aria-label")
+
+
+def wait_for(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def test_neuron_explorer_by_keyboard_mouse_and_number(lab):
+    page = lab(EXPLORER)
+    leak = page.get_by_role("slider", name="leak λ")
+    before = label(page)
+    assert "12 spikes in 50 steps" in before
+    leak.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    wait_for(lambda: label(page) != before)
+    assert leak.input_value() == "0.85"
+
+    before = label(page)
+    box = leak.bounding_box()
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + box["height"] / 2, steps=8)
+    page.mouse.up()
+    wait_for(lambda: "No spike in 50 steps" in label(page))
+
+    number = page.get_by_role("spinbutton", name="leak λ, exact value")
+    number.fill("0.9")
+    number.press("Enter")
+    wait_for(lambda: "12 spikes in 50 steps" in label(page))
+    assert leak.input_value() == "0.9"
+
+    page.get_by_label("Preset").select_option("no leak: a counter")
+    wait_for(lambda: leak.input_value() == "1")
+    page.get_by_role("button", name="Copy as code").click()
+    wait_for(lambda: "scenes.neuron(leak=1.0" in page.locator(".jp-OutputArea pre").inner_text())
+
+
+def test_prediction_mode_and_zoom(lab):
+    page = lab(EXPLORER)
+    page.set_viewport_size({"width": 640, "height": 500})  # what 200 % zoom leaves of 1280 × 1000
+    page.get_by_label("Predict before looking").check()
+    wait_for(lambda: "Input current" in label(page))
+    page.get_by_label("first spike at step (0: never)").fill("4")
+    page.get_by_label("number of spikes").fill("11")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Reveal").click()
+    sentence = page.locator(".saflab-sentence")
+    wait_for(lambda: "your 11 is 1 too few" in sentence.inner_text())
+    assert "First spike: right, step 4." in sentence.inner_text()
+    picture = page.locator(".saflab-picture svg").first.bounding_box()
+    assert picture["x"] + picture["width"] <= 640
+
+
+def test_every_other_explorer_loads_without_error(lab):
+    page = lab(OTHERS)
+    wait_for(lambda: page.locator(".saflab-picture").count() == 8)
+    for slider in page.get_by_role("slider").all():
+        assert slider.get_attribute("aria-label")
+        before = page.locator(".saflab-picture").all_inner_texts()
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        wait_for(lambda: page.locator(".saflab-picture").all_inner_texts() != before)  # noqa: B023
+
+
+def test_live_trainer_is_started_steered_and_stopped(lab):
+    page = lab(TRAINER)
+    sentence = page.locator(".saflab-sentence")
+
+    def update():
+        found = re.search(r"update (\d+) of", sentence.inner_text())
+        return int(found[1]) if found else 0
+
+    page.get_by_role("button", name="Start").click()
+    wait_for(lambda: update() > 20)
+    frames = {sentence.inner_text()}
+    end = time.monotonic() + 2.0
+    while time.monotonic() < end:
+        frames.add(sentence.inner_text())
+        time.sleep(0.02)
+    assert len(frames) > 4
+    assert page.locator(".saflab-picture svg").count() == 4
+
+    number = page.get_by_role("spinbutton", name="learning rate, exact value")
+    number.fill("0.02")
+    number.press("Enter")
+    wait_for(lambda: "learning rate 0.02" in sentence.inner_text())
+
+    page.get_by_role("button", name="Pause").click()
+    wait_for(lambda: "paused" in sentence.inner_text())
+    page.get_by_role("button", name="Resume").click()
+    paused = update()
+    wait_for(lambda: update() > paused)
+    page.get_by_role("button", name="Stop").click()
+    wait_for(lambda: "stopped" in sentence.inner_text())
+    stopped = update()
+    time.sleep(0.5)
+    assert update() == stopped
