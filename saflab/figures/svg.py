@@ -87,11 +87,12 @@ def _mark(m: Mark, f: _Frame) -> str:
         )
     if m.kind == "ticks":
         half = min(7.0, max(1.8, 0.4 * (f.y0 - f.y1) / (f.high - f.low)))
+        wide = min(9.0, max(1.8, 0.12 * (f.x1 - f.x0) / (f.right - f.left)))
         d = "".join(
             f"M{a:.1f} {b - half:.1f}v{2 * half:.1f}"
             for a, b in zip(x.tolist(), y.tolist(), strict=True)
         )
-        return f'<path d="{d}" {stroke}/>'
+        return f'<path d="{d}" stroke="{m.colour}" stroke-width="{wide:.1f}" fill="none"/>'
     wide = 0.6 * (f.x1 - f.x0) / (f.right - f.left)
     base = float(f.y(np.zeros(1))[0])
     return "".join(

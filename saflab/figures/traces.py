@@ -167,4 +167,5 @@ def readout(record: Record, classes: tuple[str, ...], step: int | None = None) -
             f"next class by {total[best] - runner:.2f}."
         ),
         names=classes,
+        ylim=(min(0.0, total.min()) * 1.15 - 0.1, max(0.0, total.max()) * 1.2 + 0.1),
     )

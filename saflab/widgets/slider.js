@@ -17,6 +17,12 @@ function render({ model, el }) {
   label.style.cssText = "flex:0 0 152px;text-align:right";
   range.style.cssText = "flex:1 1 140px;min-width:100px;accent-color:#0072B2;margin:0";
   number.style.cssText = "width:80px;font:inherit";
+  // JupyterLab listens on the document and would take arrow keys and Enter for its cells.
+  const keep = (event) => {
+    if (el.contains(event.target) && !event.ctrlKey && !event.metaKey && event.key !== "Tab")
+      event.stopPropagation();
+  };
+  window.addEventListener("keydown", keep, true);
   row.append(label, range, number);
   el.append(row);
   const show = () => {
@@ -51,6 +57,9 @@ function render({ model, el }) {
   for (const box of [range, number]) box.addEventListener("blur", show);
   model.on("change", show);
   show();
-  return () => model.off("change", show);
+  return () => {
+    model.off("change", show);
+    window.removeEventListener("keydown", keep, true);
+  };
 }
 export default { render };

@@ -91,7 +91,7 @@ def test_prediction_mode_and_zoom(lab):
     page.get_by_label("first spike at step (0: never)").fill("4")
     page.get_by_label("number of spikes").fill("11")
     page.keyboard.press("Tab")
-    page.get_by_role("button", name="Reveal").click()
+    page.get_by_role("button", name="Reveal", exact=True).click()
     sentence = page.locator(".saflab-sentence")
     wait_for(lambda: "your 11 is 1 too few" in sentence.inner_text())
     assert "First spike: right, step 4." in sentence.inner_text()
@@ -118,7 +118,7 @@ def test_live_trainer_is_started_steered_and_stopped(lab):
         found = re.search(r"update (\d+) of", sentence.inner_text())
         return int(found[1]) if found else 0
 
-    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Start", exact=True).click()
     wait_for(lambda: update() > 20)
     frames = {sentence.inner_text()}
     end = time.monotonic() + 2.0
@@ -133,12 +133,12 @@ def test_live_trainer_is_started_steered_and_stopped(lab):
     number.press("Enter")
     wait_for(lambda: "learning rate 0.02" in sentence.inner_text())
 
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause", exact=True).click()
     wait_for(lambda: "paused" in sentence.inner_text())
-    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Resume", exact=True).click()
     paused = update()
     wait_for(lambda: update() > paused)
-    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
     wait_for(lambda: "stopped" in sentence.inner_text())
     stopped = update()
     time.sleep(0.5)
