@@ -91,7 +91,7 @@ def _drag(page: Any, slider: Any, seconds: float) -> dict[str, float]:
 
 
 def measure(
-    explorer: str, settings: str, slider: str, *, changes: int = 60, seconds: float = 3.0
+    explorer: str, settings: str, slider: str, *, changes: int = 60, seconds: float = 2.0
 ) -> dict[str, Any]:
     """Return the latencies of one explorer in a fresh JupyterLab.
 
@@ -134,7 +134,8 @@ def run(out: str | Path = "assets/widgets.json", *, changes: int = 60) -> dict[s
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
             "cores": os.cpu_count(), "platform": platform.platform(),
-            "load_before": [round(x, 2) for x in os.getloadavg()],
+            "load_after": [round(x, 2) for x in os.getloadavg()],
+            "niceness": os.nice(0),
         },
         "versions": {
             "python": platform.python_version(), **{name: version(name) for name in PACKAGES}

@@ -14,21 +14,18 @@ function render({ model, el }) {
     "background:#FCFCFA;color:#222;border:1px solid #CCC;border-radius:4px;padding:8px;" +
     "max-width:620px;overflow-x:auto";
   el.append(button, note, code);
-  const show = () => {
-    code.textContent = model.get("code");
-  };
-  button.addEventListener("click", async () => {
+  const show = async () => {
     code.hidden = false;
-    show();
+    code.textContent = model.get("code");
     try {
       await navigator.clipboard.writeText(model.get("code"));
       note.textContent = "Copied.";
     } catch {
       note.textContent = "Select the lines and copy them.";
     }
-  });
-  model.on("change:code", show);
-  show();
-  return () => model.off("change:code", show);
+  };
+  button.addEventListener("click", () => model.send({ kind: "ask" }));
+  model.on("msg:custom", show);
+  return () => model.off("msg:custom", show);
 }
 export default { render };

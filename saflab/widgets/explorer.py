@@ -31,7 +31,7 @@ class Explorer(ipywidgets.VBox):
 
     def __init__(self, **controls: Any) -> None:
         self.controls: dict[str, Any] = controls
-        self.view, self.code_button = Picture(), Code()
+        self.view, self.code_button = Picture(), Code(lambda: self.code)
         self.panels: tuple[Panel, ...] = ()
         self._held = False
         self.preset = ipywidgets.Dropdown(
@@ -113,7 +113,6 @@ class Explorer(ipywidgets.VBox):
             self.view.error = ""
             self.view.picture = html(self.panels)
             self.view.sentence = " ".join(panel.says for panel in self.panels)
-        self.code_button.code = self.code
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add the static picture, which stays where widgets do not run (saved HTML, GitHub)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ class Slider(anywidget.AnyWidget):
 
     _esm = _source("slider.js")
     label = traitlets.Unicode().tag(sync=True)
-    value: Any = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(sync=True)
+    value: Any = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(
+        sync=True, echo_update=False
+    )
     low = traitlets.Float().tag(sync=True)
     high = traitlets.Float().tag(sync=True)
     step = traitlets.Float().tag(sync=True)
@@ -77,10 +80,23 @@ class Picture(anywidget.AnyWidget):
 
 
 class Code(anywidget.AnyWidget):
-    """A "Copy as code" button."""
+    """A "Copy as code" button; the lines are made when it is pressed.
+
+    Args:
+        source: Returns the lines.
+    """
 
     _esm = _source("code.js")
     code = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, source: Callable[[], str]) -> None:
+        super().__init__()
+        self._source = source
+        self.on_msg(self._asked)
+
+    def _asked(self, *_: Any) -> None:
+        self.code = self._source()
+        self.send({"kind": "code"})
 
     def __repr__(self) -> str:
         return "Code()"
