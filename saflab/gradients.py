@@ -190,7 +190,7 @@ def _rates(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -> Ba
         o_last, after = network(x[steps - 1 :], before, mode, ready)
         mean_input = accumulate(x, p.leak)[-1] / total
     o = torch.cat([o, o_last]) if steps > 1 else o_last
-    rates = [s if s is None else s.a / total for s in after.neurons]
+    rates = [mean_input, *(s.a / total for s in after.neurons[1:])]
     feedback = [s if s is None else s.a / total for s in before.neurons] if before else []
     readout = network.forward_rates(mean_input, rates, feedback=feedback or [None] * len(rates))
     loss = loss_fn(readout, y, mse)

@@ -21,7 +21,7 @@ def _init(network: Network) -> Network:
     """Initialise as published: kaiming fan-out, biases 0, readout N(0, 0.01)."""
     for (_, target), synapse in zip(network.ends, network.synapses, strict=True):
         layer = synapse.layer
-        if layer is None:
+        if not isinstance(layer, Linear | Conv2d):
             continue
         if target == network.readout:
             nn.init.normal_(layer.weight, 0.0, 0.01)
@@ -56,7 +56,8 @@ def _conv_stack(
     plan: tuple[int | str, ...], shape: tuple[int, ...], classes: int, neuron: LIFParams | None
 ) -> list[Connection]:
     connections: list[Connection] = []
-    channels, before = shape[0], []
+    channels = shape[0]
+    before: list[nn.Module] = []
     for item in plan:
         if item == "AP":
             before.append(nn.AvgPool2d(2))

@@ -195,8 +195,9 @@ class Network(nn.Module):
         constant = x.stride(0) == 0
         accumulated = None if constant else self._accumulate_input(x, state.input, p.leak)
         neurons, signals = list(state.neurons), list(state.signals)
+        current: Tensor | None = None
         for target in range(1, self.readout + 1):
-            current: Tensor | None = None
+            current = None
             for index, (source, end) in enumerate(self.ends):
                 if end != target:
                     continue
@@ -307,7 +308,7 @@ class Network(nn.Module):
 
         Args:
             x: Weighted mean input x̂[T]/Λ[T], shape (B, *features).
-            rates: a[T] of each population, index 0 unused.
+            rates: a[T] of each population, index 0 (the input) unused.
             prepared: From `prepare`.
             feedback: â[T−1]/Λ[T] of each population, for feedback connections.
 

@@ -1,0 +1,56 @@
+"""Shared fixtures: one thread for speed of small networks, and a folder of real images."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from saflab.config import TrainConfig
+from saflab.data import Dataset, digits
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def few() -> Dataset:
+    """A hundred digits to train on, fifty to test."""
+    data = digits()
+    return Dataset(
+        name="few digits",
+        source=data.source,
+        train_images=data.train_images[:100],
+        train_labels=data.train_labels[:100],
+        test_images=data.test_images[:50],
+        test_labels=data.test_labels[:50],
+        classes=data.classes,
+    )
+
+
+@pytest.fixture
+def small() -> TrainConfig:
+    return TrainConfig(
+        model="mlp", channels=(16,), epochs=2, batch=20, steps=3, device="cpu", lr=0.05
+    )
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """An image folder as CIFAR-10 unpacks: two classes, three images each."""
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            folder = tmp_path / "images" / split / name
+            folder.mkdir(parents=True)
+            for i in range(3):
+                pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{i}.png")
+    return tmp_path / "images"
+
+
+@pytest.fixture(autouse=True)
+def no_data_of_this_machine(monkeypatch):
+    monkeypatch.delenv("SAFLAB_DATA", raising=False)
+    os.environ.setdefault("SAFLAB_FAST", "1")

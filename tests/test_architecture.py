@@ -1,0 +1,43 @@
+"""Imports go to lower floors only."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent / "saflab"
+FLOORS = {
+    "neurons": 0, "encoders": 0, "data": 0, "augment": 0, "checkpoints": 0, "machine": 0,
+    "rules": 0, "ops": 1, "synapses": 1, "network": 2, "models": 3, "gradients": 3,
+    "record": 4, "config": 4, "theory": 5, "evaluation": 5, "training": 6, "checks": 6,
+    "figures": 7, "widgets": 8, "notebooks": 8, "bench": 9, "cli": 10, "__main__": 11,
+}  # fmt: skip
+
+
+def imports(path: Path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("saflab"):
+            if node.module == "saflab":
+                yield from (alias.name for alias in node.names)
+            else:
+                yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("saflab."))
+
+
+def test_every_module_has_a_floor_and_imports_lower_ones_only():
+    seen = set()
+    for path in PACKAGE.rglob("*.py"):
+        module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if module == "__init__":
+            continue
+        seen.add(module)
+        assert module in FLOORS, f"Give {module} a floor in this table."
+        for imported in imports(path):
+            if imported in FLOORS and imported != module:
+                assert FLOORS[imported] < FLOORS[module], f"{path} imports {imported}"
+    assert {"neurons", "network", "training", "cli"} <= seen
+
+
+def test_the_check_sees_an_upward_import(tmp_path):
+    bad = tmp_path / "neurons.py"
+    bad.write_text("from saflab.training import fit\nimport saflab.cli\n")
+    assert list(imports(bad)) == ["training", "cli"]
