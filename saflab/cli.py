@@ -96,7 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--seed", type=int, default=0)
 
     bench = commands.add_parser("bench", help="reproduce the figures in the README")
-    bench.add_argument("what", choices=["lab"], help="lab: four rules on CIFAR-10, CPU")
+    bench.add_argument(
+        "what",
+        choices=["lab", "picture", "widgets"],
+        help="lab: four rules on CIFAR-10 (40 minutes); picture: the README's "
+        "figure; widgets: latency of the explorers in Chromium",
+    )
     bench.add_argument("--root", help="folder with the data")
 
     commands.add_parser("doctor", help="say what this machine has, and what is missing")
@@ -285,9 +290,17 @@ def _doctor() -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from saflab.bench.lab import run
+    if options.what == "picture":
+        from saflab.bench import picture
 
-    return run(options.root)
+        return picture.run()
+    if options.what == "widgets":
+        from saflab.bench import widgets
+
+        return widgets.main([])
+    from saflab.bench import lab
+
+    return lab.run(options.root)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
