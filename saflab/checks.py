@@ -119,8 +119,11 @@ def _short(out: Any) -> str:
 
 
 def _judge(
-    function: Any, truth: Function, cases: Sequence[tuple[Any, ...]],
-    mistakes: Sequence[Mistake], done: str,
+    function: Any,
+    truth: Function,
+    cases: Sequence[tuple[Any, ...]],
+    mistakes: Sequence[Mistake],
+    done: str,
 ) -> Verdict:
     if not callable(function):
         return Verdict(status="wrong", message="Pass the function itself, without calling it.")

@@ -1,8 +1,8 @@
 """Re-execute the notebooks in place, or build them into a static site.
 
-    python -m saflab.notebooks            re-execute all (SAFLAB_FAST=1 unless set)
-    python -m saflab.notebooks 01 05      re-execute those whose name starts so
-    python -m saflab.notebooks site       write ./site from the stored outputs
+python -m saflab.notebooks            re-execute all (SAFLAB_FAST=1 unless set)
+python -m saflab.notebooks 01 05      re-execute those whose name starts so
+python -m saflab.notebooks site       write ./site from the stored outputs
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def build_site(target: Path | None = None) -> Path:
         '<meta name="viewport" content="width=device-width"><style>body{font-family:sans-serif;'
         "max-width:42rem;margin:2rem auto;line-height:1.8}</style></head><body>"
         "<h1>Training spiking networks by spike accumulation</h1><ul>"
-        f'{"".join(items)}</ul></body></html>'
+        f"{''.join(items)}</ul></body></html>"
     )
     (target / "index.html").write_text(index_page, encoding="utf-8")
     return target

@@ -43,8 +43,9 @@ def test_each_mistake_gets_its_own_hint(check, judged):
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize("answer", [None, ..., "text", float("nan"), [], {"a": 1}, (1, "x")],
-                         ids=repr)
+@pytest.mark.parametrize(
+    "answer", [None, ..., "text", float("nan"), [], {"a": 1}, (1, "x")], ids=repr
+)
 def test_never_raises_on_odd_answers(check, answer):
     expected = "unattempted" if answer is None or answer is ... else "wrong"
     assert check(lambda *a: answer).status == expected

@@ -82,9 +82,7 @@ def library(tag, v):
     """Return what the library computes for the left side of the equation called `tag`."""
     p = LIFParams(leak=v["lam"], threshold=v["V"], slope=v["alpha"])
     if tag.startswith("LIF"):
-        new = lif_step(
-            number(v["inow"]), LIFState(number(v["ubefore"]), number(v["sbefore"])), p
-        )
+        new = lif_step(number(v["inow"]), LIFState(number(v["ubefore"]), number(v["sbefore"])), p)
         return new.u if tag == "LIF potential" else new.s
     if tag == "SAF current":
         synapse = Synapse(Linear(1, 1).double())
