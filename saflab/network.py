@@ -83,7 +83,7 @@ class Network(nn.Module):
         neuron: Constants of every spiking population.
 
     Raises:
-        ValueError: If a population has no input, or the readout feeds back.
+        ValueError: If a population has no input, the readout feeds back, or feedback has a bias.
     """
 
     def __init__(self, connections: Sequence[Connection], neuron: LIFParams | None = None) -> None:
@@ -101,6 +101,13 @@ class Network(nn.Module):
                 raise ValueError(
                     f"Expected sources in 0…{last - 1}, but found {c.source}. The readout (the "
                     "last population) does not spike and feeds nothing."
+                )
+            biased = c.synapse.layer is not None and c.synapse.layer.bias is not None
+            if biased and c.source >= c.target:
+                # Silent at t = 1, such a bias would weigh Λ[t−1] in SAF, not Λ[t] as all others.
+                raise ValueError(
+                    f"Expected feedback {c.source}→{c.target} without bias, but found one. Use "
+                    "bias=False; the population's other synapses carry its bias."
                 )
         self.neuron = neuron or LIFParams()
         self.ends = [(c.source, c.target) for c in connections]

@@ -127,6 +127,8 @@ def test_wrong_wiring_is_named():
         Network([Connection(0, 2, wire())])
     with pytest.raises(ValueError, match="does not spike"):
         Network([Connection(0, 1, wire()), Connection(1, 1, wire())])
+    with pytest.raises(ValueError, match="1→1 without bias"):
+        Network([Connection(0, 1, wire()), Connection(1, 1, wire()), Connection(1, 2, wire())])
     with pytest.raises(ValueError, match="last module"):
         Synapse(Linear(2, 2), Linear(2, 2))
 

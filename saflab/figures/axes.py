@@ -85,7 +85,11 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
     elif "step" in panel.x:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if any(m.label and m.kind != "grid" for m in panel.marks):
-        ax.legend(frameon=False, fontsize=9, labelcolor=INK, loc="best")
+        # Above the axes, beside the title, where no curve or spike can be hidden.
+        ax.legend(
+            frameon=False, fontsize=9, labelcolor=INK, ncols=4, borderaxespad=0.2,
+            loc="lower right", bbox_to_anchor=(1.0, 1.0),
+        )  # fmt: skip
     ax.set_gid(f"says: {panel.says}")
     return ax
 
