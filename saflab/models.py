@@ -65,7 +65,8 @@ def _conv_stack(
         layer = Conv2d(channels, int(item), standardised=True)
         index = len(connections)
         connections.append(Connection(index, index + 1, Synapse(*before, layer)))
-        channels, before = int(item), [Scale(SCALE)]
+        channels = int(item)
+        before = [Scale(SCALE)]
     index = len(connections)
     readout = Synapse(*before, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(channels, classes))
     connections.append(Connection(index, index + 1, readout))
