@@ -1,5 +1,8 @@
 """Spike accumulation forwarding (SAF): a library and a course on training spiking networks."""
 
+from saflab.layers import LIF as LIF
+from saflab.layers import OTTT as OTTT
+from saflab.layers import SAF as SAF
 from saflab.network import Connection as Connection
 from saflab.network import Network as Network
 from saflab.neurons import LIFParams as LIFParams

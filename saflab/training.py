@@ -22,6 +22,7 @@ from saflab.gradients import mode_of, predict, sequence
 from saflab.machine import describe_machine, peak_memory
 from saflab.models import build
 from saflab.network import Network
+from saflab.ops import choose
 from saflab.rules import get_rule
 
 __all__ = ["Controls", "EpochEnd", "Event", "RunEnd", "RunStart", "StepEnd", "build_model", "fit"]
@@ -64,6 +65,7 @@ class RunStart:
     images: int
     parameters: int
     network: str
+    impl: str
     resumed_at: int
     machine: dict[str, Any]
 
@@ -309,6 +311,7 @@ def fit(
         images=run.images,
         parameters=sum(p.numel() for p in run.model.parameters()),
         network=repr(run.model),
+        impl=choose(config.impl, run.device),
         resumed_at=run.step,
         machine=describe_machine(run.device),
     )
