@@ -37,7 +37,7 @@ _HELP = {
     "chunk": "time steps per backward pass (OTTT, SAF-E)",
 }
 # What `saflab train` reduces so that it ends within two minutes on two cores.
-QUICK: dict[str, Any] = {"limit": 5000, "channels": (16, 32, 64)}
+QUICK: dict[str, Any] = {"limit": 5000, "channels": (16, 32, 64), "augmentation": False}
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -117,10 +117,11 @@ def _train(options: argparse.Namespace) -> int:
     data = load(options.data, options.root, download=options.download, limit=limit)
     values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
     if quick:
-        values["channels"] = QUICK["channels"]
+        values |= {name: QUICK[name] for name in ("channels", "augmentation")}
         print(
-            f"Quick defaults: channels {QUICK['channels']} instead of (32, 64, 128), at most "
-            f"{limit:,} training images. For more: --limit 0 --channels 32 64 128 --epochs 20."
+            f"Quick defaults: channels {QUICK['channels']} instead of (32, 64, 128), no "
+            f"augmentation, at most {limit:,} training images. "
+            "For more: --limit 0 --channels 32 64 128 --epochs 20."
         )
     elif values["channels"] is not None:
         values["channels"] = tuple(values["channels"])

@@ -59,7 +59,7 @@ class TrainConfig:
     encoder: str = "constant"
     leak: float = 0.5
     threshold: float = 1.0
-    epochs: int = 2
+    epochs: int = 3
     batch: int = 50
     lr: float = 0.1
     momentum: float = 0.9
