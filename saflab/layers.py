@@ -17,8 +17,6 @@ __all__ = ["LIF", "OTTT", "SAF"]
 
 
 class _Neurons(nn.Module):
-    kind = ""
-
     def __init__(self, neuron: LIFParams | None = None, *, impl: str = "auto", **values: Any):
         super().__init__()
         if neuron is not None and values:
@@ -43,8 +41,6 @@ class LIF(_Neurons):
         impl: "auto", "reference" or "cpu".
         detach_reset: Cut the gradient through the reset term.
     """
-
-    kind = "lif"
 
     def __init__(
         self,
@@ -78,8 +74,6 @@ class OTTT(_Neurons):
     Reference: Xiao et al., arXiv:2210.04195.
     """
 
-    kind = "ottt"
-
     def forward(
         self, current: Tensor, state: NamedTuple | None = None
     ) -> tuple[tuple[Tensor, Tensor], Any]:
@@ -100,8 +94,6 @@ class SAF(_Neurons):
 
     Reference: Saiin et al., arXiv:2310.02772.
     """
-
-    kind = "saf"
 
     def forward(
         self, current: Tensor, state: NamedTuple | None = None, *, start: int = 0

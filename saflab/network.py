@@ -202,6 +202,8 @@ class Network(nn.Module):
         constant = x.stride(0) == 0
         accumulated = None if constant else self._accumulate_input(x, state.input, p.leak)
         neurons, signals = list(state.neurons), list(state.signals)
+        if not constant:
+            signals[0] = self._varying_input(x, accumulated, mode)
         current: Tensor | None = None
         for target in range(1, self.readout + 1):
             current = None
@@ -211,9 +213,6 @@ class Network(nn.Module):
                 synapse, ready = self.synapses[index], prepared[index]
                 if source == 0 and constant:
                     part = self._constant_input(x, synapse, ready, values, grads)
-                elif source == 0:
-                    value, path = self._varying_input(x, accumulated, mode)
-                    part = synapse(value, ready, path, values=values, grads=grads, fused=mode.fused)
                 elif signals[source] is None:
                     continue  # feedback before the first step carries nothing
                 else:
@@ -276,15 +275,13 @@ class Network(nn.Module):
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     @staticmethod
-    def _varying_input(
-        x: Tensor, accumulated: Tensor | None, mode: Mode
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return value and path: x̂[t] or x[t] forward, x̂[t] (full) or x[t] (official) backward."""
+    def _varying_input(x: Tensor, accumulated: Tensor | None, mode: Mode) -> Signal:
+        """Return x̂[t] or x[t] as value, and x̂[t] (full) or x[t] (official) as path."""
         if accumulated is None or mode.kind == "lif":
-            return x, None
+            return Signal(x)
         value = accumulated if mode.kind == "saf" else x
         path = accumulated if mode.trace == "full" else x
-        return value, None if value is path else path
+        return Signal(value, None if value is path else path)
 
     @staticmethod
     def _read(
