@@ -1,0 +1,47 @@
+"""`saflab`: the command line. Each command is a module, a thin shell around one library call."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from saflab.cli import bench, doctor, evaluate, lab, train, verify
+
+__all__ = ["main"]
+
+COMMANDS: dict[str, ModuleType] = {
+    "lab": lab,
+    "train": train,
+    "eval": evaluate,
+    "verify": verify,
+    "bench": bench,
+    "doctor": doctor,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="saflab",
+        description="Train spiking neural networks by spike accumulation forwarding (SAF).",
+        epilog="Start with `saflab lab` (the course) or `saflab train` (under two minutes).",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        description = getattr(module, "DESCRIPTION", module.HELP)
+        module.configure(commands.add_parser(name, help=module.HELP, description=description))
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return COMMANDS[options.command].run(options)
+    except ValueError as error:
+        print(f"saflab: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nsaflab: stopped. Go on with the same command and --resume.", file=sys.stderr)
+        return 130

@@ -1,0 +1,159 @@
+"""`saflab train`: events of `training.fit` become a progress bar, a log and a last line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+__all__ = ["DESCRIPTION", "HELP", "configure", "run"]
+
+HELP = "train a network"
+DESCRIPTION = (
+    "Train a network. Without options: a small convolutional network by SAF-E on "
+    "5,000 CIFAR-10 images where CIFAR-10 is found, else on scikit-learn's digits."
+)
+_HELP = {
+    "rule": "training rule: bptt, ottt_a, ottt_o, saf_e, saf_f, spike_representation",
+    "update": "optimizer steps per batch: sequence (one) or step (T); default: the rule's own",
+    "trace": "gradient of biases and input: official or full; default: the rule's own",
+    "surrogate": "sigmoid, rectangular, triangular, arctan or clamp; default: the rule's own",
+    "steps": "time steps T",
+    "model": "mlp, convnet (lab size), vgg11 (the papers'), vgg11f (feedback), resnet (skips)",
+    "channels": "sizes of convnet (three) or mlp (any number)",
+    "encoder": "constant, poisson or latency",
+    "leak": "leak λ = 1 − 1/τ, in [0, 1]",
+    "threshold": "firing threshold V",
+    "epochs": "passes over the training images",
+    "batch": "images per batch",
+    "lr": "initial learning rate; falls to 0 along a cosine",
+    "momentum": "momentum of SGD",
+    "mse": "coefficient of the squared error in the loss",
+    "seed": "seed of weights, order and augmentation",
+    "device": "auto, cpu or cuda",
+    "precision": "float32 or bfloat16",
+    "impl": "time loop: auto, reference or cpu",
+    "chunk": "time steps per backward pass (OTTT, SAF-E)",
+}
+# What `saflab train` reduces so that it ends within two minutes on two cores.
+QUICK: dict[str, Any] = {"limit": 5000, "channels": (16, 32, 64), "augmentation": False}
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    from saflab.config import TrainConfig
+
+    for field in fields(TrainConfig):
+        flag, default = f"--{field.name.replace('_', '-')}", field.default
+        if field.name == "augmentation":
+            parser.add_argument("--no-augmentation", dest="augmentation", action="store_false")
+        elif field.name == "channels":
+            parser.add_argument(flag, type=int, nargs="+", help=_HELP[field.name])
+        else:
+            kind = str if default is None or default is MISSING else type(default)
+            shown = "" if default is None else f" (default {default})"
+            parser.add_argument(flag, type=kind, default=default, help=_HELP[field.name] + shown)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    _add_config(parser)
+    parser.add_argument("--data", default="auto", help="auto, cifar10, cifar100 or digits")
+    parser.add_argument("--root", help="folder with the data (default: SAFLAB_DATA, ./data, …)")
+    parser.add_argument("--download", action="store_true", help="fetch the data if it is missing")
+    parser.add_argument("--limit", type=int, help="number of training images; 0 takes all")
+    parser.add_argument("--seeds", type=int, default=1, help="train N seeds, report mean ± sd")
+    parser.add_argument("--out", default="runs/latest", help="folder for checkpoint and log")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument(
+        "--save-every", type=float, default=30.0, help="seconds between checkpoints"
+    )
+    parser.add_argument("--eval-last", action="store_true", help="test after the last epoch alone")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, and return the exit status."""
+    from saflab.config import TrainConfig
+    from saflab.data import load
+
+    quick = options.limit is None and options.channels is None and options.model == "convnet"
+    limit = QUICK["limit"] if quick else (options.limit or None)
+    data = load(options.data, options.root, download=options.download, limit=limit)
+    values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
+    if quick:
+        values |= {name: QUICK[name] for name in ("channels", "augmentation")}
+        print(
+            f"Quick defaults: channels {QUICK['channels']} instead of (32, 64, 128), no "
+            f"augmentation, at most {limit:,} training images. "
+            "For more: --limit 0 --channels 32 64 128 --epochs 20."
+        )
+    elif values["channels"] is not None:
+        values["channels"] = tuple(values["channels"])
+    print(
+        f"Data: {data.name}, {len(data.train_labels):,} training and "
+        f"{len(data.test_labels):,} test images ({data.source})."
+    )
+    if options.seeds < 1:
+        raise ValueError(f"Expected --seeds of at least 1, but found {options.seeds}.")
+    accuracies = []
+    for seed in range(options.seed, options.seed + options.seeds):
+        config = TrainConfig(**{**values, "seed": seed})
+        out = Path(options.out) if options.seeds == 1 else Path(options.out) / f"seed{seed}"
+        accuracies.append(_train_one(config, data, out, options))
+    if len(accuracies) > 1:
+        print(
+            f"Test accuracy of the last epoch over {len(accuracies)} seeds: "
+            f"{100 * mean(accuracies):.2f} ± {100 * stdev(accuracies):.2f} % (mean ± sd)."
+        )
+    return 0
+
+
+def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -> float:
+    from tqdm import tqdm
+
+    from saflab.training import EpochEnd, RunEnd, RunStart, StepEnd, fit
+
+    accuracy, bar, log = 0.0, None, None
+    events = fit(
+        config,
+        data,
+        out=out,
+        resume=options.resume,
+        save_every=options.save_every,
+        evaluate_all=not options.eval_last,
+    )
+    for event in events:
+        if log is None:
+            log = (out / "log.jsonl").open("a" if options.resume else "w", encoding="utf-8")
+        line = {"event": type(event).__name__, **asdict(event)}
+        log.write(json.dumps(line, ensure_ascii=False) + "\n")
+        log.flush()
+        if isinstance(event, RunStart):
+            print(
+                f"{config.rule} on {config.model}, T = {config.steps}, "
+                f"{event.parameters:,} parameters, seed {config.seed}, in {out}"
+                + (f", resumed at step {event.resumed_at}" if event.resumed_at else "")
+            )
+        elif isinstance(event, StepEnd):
+            bar = bar or tqdm(total=event.steps, initial=event.step - 1, unit="step", leave=False)
+            bar.update()
+            bar.set_postfix(loss=f"{event.loss:.3f}", acc=f"{event.accuracy:.2f}")
+        elif isinstance(event, EpochEnd):
+            if bar is not None:
+                bar.clear()
+            test = event.test_accuracy
+            shown = "" if test is None else f"test {100 * test:.2f} %, "
+            print(
+                f"epoch {event.epoch}: loss {event.loss:.4f}, train "
+                f"{100 * event.train_accuracy:.2f} %, {shown}{event.seconds:.1f} s",
+                flush=True,
+            )
+        elif isinstance(event, RunEnd):
+            accuracy = event.test_accuracy or 0.0
+    if bar is not None:
+        bar.close()
+    if log is not None:
+        log.close()
+    return accuracy

@@ -1,0 +1,30 @@
+"""`saflab verify`: the table of `theory.verify`."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "measure every theorem on random networks"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("--cases", type=int, default=20, help="random networks per claim and kind")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure every claim; return 1 if one fails."""
+    from saflab.theory import TOLERANCE, verify
+
+    rows = verify(options.cases, options.seed)
+    width = max(len(row.name) for row in rows)
+    print(f"{'claim':<{width}}  cases  largest relative error")
+    for row in rows:
+        verdict = "holds" if row.holds else "FAILS"
+        print(f"{row.name:<{width}}  {row.cases:>5}  {row.error:.1e}  {verdict}  {row.note}")
+    failed = [row.name for row in rows if not row.holds]
+    print(f"{len(rows) - len(failed)} of {len(rows)} hold (float64, tolerance {TOLERANCE:g}).")
+    return 1 if failed else 0
