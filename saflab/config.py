@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 
 import torch
@@ -101,8 +102,9 @@ class TrainConfig:
         Raises:
             ValueError: If a CUDA device is asked for and there is none.
         """
+        own = int(os.environ.get("LOCAL_RANK", "0"))  # which GPU torchrun gives this process
         if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            return torch.device("cuda", own) if torch.cuda.is_available() else torch.device("cpu")
         try:
             device = torch.device(self.device)
         except RuntimeError as error:
@@ -113,7 +115,7 @@ class TrainConfig:
             raise ValueError(
                 "Expected a CUDA GPU for device='cuda', but found none. Use device='cpu'."
             )
-        return device
+        return torch.device("cuda", own) if self.device == "cuda" else device
 
     def neuron(self) -> LIFParams:
         """Return the constants of the neurons."""

@@ -17,6 +17,7 @@ from saflab import checkpoints
 from saflab.augment import augment
 from saflab.config import TrainConfig
 from saflab.data import Dataset
+from saflab.distributed import Averager, team
 from saflab.evaluation import Evaluation, encoded, evaluate
 from saflab.gradients import mode_of, predict, sequence
 from saflab.machine import describe_machine, peak_memory
@@ -153,6 +154,8 @@ class _Run:
         self.chunk = config.chunk if self.rule.graph == "step" else 1
         self.model = model or build_model(config, data.shape, len(data.classes))
         self.model.to(self.device)
+        self.team = team()
+        self.averager = Averager(self.model) if self.team.size > 1 else None
         self.data = data.to(self.device)
         self.mean, self.std = data.moments()
         self.optimizer = torch.optim.SGD(
@@ -229,19 +232,28 @@ class _Run:
         readouts = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_mixed(self.config.seed, self.step))
+            # The whole batch is encoded, so that randomness does not depend on who takes what.
             x = encoded(images, self.mean, self.std, self.config.steps, self.config.encoder)
+            rows, share = self.team.rows(len(labels))
+            x, labels = x[:, rows], labels[rows]
             self.optimizer.zero_grad(set_to_none=True)
             for done in self.backward(x, labels):
-                loss += done.loss
+                loss += share * done.loss
                 readouts.append(done.readout)
                 if self.update == "step":
-                    self.optimizer.step()
-                    self.optimizer.zero_grad(set_to_none=True)
+                    self.update_weights(share)
             if self.update == "sequence":
-                self.optimizer.step()
-        correct = (predict(torch.cat(readouts)) == labels).sum()
+                self.update_weights(share)
+        correct = (predict(torch.cat(readouts)) == labels).sum() if share else torch.zeros(())
         self.step += 1
-        return float(loss), float(correct)
+        loss, correct = self.team.sum([float(loss), float(correct)], self.device)
+        return loss, correct
+
+    def update_weights(self, share: float) -> None:
+        if self.averager is not None:
+            self.averager.average(share)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         half = self.config.precision == "bfloat16"
@@ -252,11 +264,20 @@ class _Run:
             )  # fmt: skip
 
     def evaluate(self) -> Evaluation:
-        return evaluate(
-            self.model, self.data.test_images, self.data.test_labels, mean=self.mean, std=self.std,
+        images, labels = self.data.test_images, self.data.test_labels
+        rows, share = self.team.rows(len(labels))
+        own = evaluate(
+            self.model, images[rows], labels[rows], mean=self.mean, std=self.std,
             rule=self.config.rule, steps=self.config.steps, encoder=self.config.encoder,
             precision=self.config.precision, seed=self.config.seed,
         )  # fmt: skip
+        parts = [share * value for value in (own.accuracy, *own.firing_rates)]
+        accuracy, *rates = self.team.sum(parts, self.device)
+        return Evaluation(accuracy=accuracy, images=len(labels), firing_rates=rates)
+
+    def save(self, path: Path | None) -> None:
+        if path is not None and self.team.leads:
+            checkpoints.save(path, self.content())
 
 
 def _plain(value: Any) -> Any:
@@ -277,7 +298,8 @@ def fit(
     """Train and yield an event after each step and epoch.
 
     The order of images, augmentation and learning rate depend on the seed and the step number
-    alone, so that a run resumed on the CPU ends with bit-identical weights.
+    alone, so that a run resumed on the CPU ends with bit-identical weights. Within
+    `distributed.members` each process takes its share of every batch, and the first writes.
 
     Args:
         config: What to do.
@@ -302,8 +324,8 @@ def fit(
         if path is None:
             raise ValueError("Expected a folder to resume from, but found out=None.")
         run.resume(checkpoints.load(path, run.device))
-    elif path is not None:
-        checkpoints.save(path, run.content())  # a folder that cannot be written fails now
+    else:
+        run.save(path)  # a folder that cannot be written fails now
     yield RunStart(
         config=asdict(config),
         data=data.name,
@@ -343,15 +365,14 @@ def fit(
             )  # fmt: skip
             run.history.append(asdict(end))
             run.sums = [0.0, 0.0, 0.0]
-            if path is not None:
-                checkpoints.save(path, run.content())
-                saved = time.monotonic()
+            run.save(path)
+            saved = time.monotonic()
             yield end
-        elif path is not None and time.monotonic() - saved > save_every:
-            checkpoints.save(path, run.content())
+        elif time.monotonic() - saved > save_every:
+            run.save(path)
             saved = time.monotonic()
     finished = run.step >= run.total
-    if path is not None and not finished:
-        checkpoints.save(path, run.content())
+    if not finished:
+        run.save(path)
     accuracy = run.history[-1]["test_accuracy"] if run.history else None
     yield RunEnd(finished=finished, step=run.step, test_accuracy=accuracy)
