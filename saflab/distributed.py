@@ -19,7 +19,9 @@ from typing import NamedTuple
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import PrefixStore  # pyright: ignore[reportPrivateImportUsage]
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import allreduce_hook
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 __all__ = ["Averager", "DistributedError", "Team", "launched", "members", "team"]
@@ -88,8 +90,16 @@ def members(device: torch.device) -> Iterator[Team]:
     before = signal.signal(signal.SIGTERM, _ended)  # how torchrun ends the processes left over
     try:
         with _together():
-            dist.init_process_group(backend, timeout=TIMEOUT)
+            store, rank, size = next(rendezvous("env://", timeout=TIMEOUT))
+            # torchrun's store outlives a restart, and with it the addresses of the dead.
+            attempt = f"saflab/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}/{size}"
+            dist.init_process_group(
+                backend, timeout=TIMEOUT, store=PrefixStore(attempt, store), rank=rank,
+                world_size=size,
+            )  # fmt: skip
         yield team()
+        with _together():
+            dist.barrier()  # who leaves early breaks connections that others still close
     finally:
         signal.signal(signal.SIGTERM, before)
         if dist.is_initialized():

@@ -121,7 +121,8 @@ def test_a_process_that_is_gone_is_named(monkeypatch):
 
 
 TRAIN = ["-m", "saflab", "train", "--data", "digits", "--model", "mlp", "--channels", "16",
-         "--batch", "29", "--lr", "0.02", "--device", "cpu", "--save-every", "0", "--eval-last"]  # fmt: skip
+         "--batch", "29", "--lr", "0.02", "--device", "cpu", "--save-every", "0",
+         "--eval-last"]  # fmt: skip
 ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
