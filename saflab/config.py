@@ -30,7 +30,8 @@ class TrainConfig:
         surrogate: One of `SURROGATES`; None takes the rule's own.
         steps: Time steps T ≥ 1.
         model: One of `MODELS`.
-        channels: Sizes for convnet and mlp (three, or any number); None takes the model's own.
+        channels: Sizes: three for convnet, one for vgg11 and vgg11f (the first layer's), any number
+            for mlp and resnet; None takes the model's own.
         encoder: One of `ENCODERS`.
         leak: λ in [0, 1].
         threshold: V > 0.

@@ -110,6 +110,15 @@ class RunEnd:
     test_accuracy: float | None
 
 
+# Which argument of a model `TrainConfig.channels` sets, and how many numbers it takes (None: any).
+SIZES: dict[str, tuple[str, int | None]] = {
+    "mlp": ("hidden", None),
+    "convnet": ("channels", 3),
+    "vgg11": ("width", 1),
+    "vgg11f": ("width", 1),
+    "resnet": ("widths", None),
+}
+
 Event = RunStart | StepEnd | EpochEnd | RunEnd
 
 
@@ -117,11 +126,12 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Ne
     """Return the network of `config`, its weights drawn from the seed, on the CPU."""
     sizes: dict[str, Any] = {"neuron": config.neuron()}
     if config.channels is not None:
-        if config.model not in ("mlp", "convnet"):
-            raise ValueError(f"Expected channels=None for {config.model}, but found sizes.")
-        if config.model == "convnet" and len(config.channels) != 3:
-            raise ValueError(f"Expected three channels, but found {config.channels}.")
-        sizes["hidden" if config.model == "mlp" else "channels"] = config.channels
+        name, count = SIZES[config.model]
+        if count is not None and len(config.channels) != count:
+            raise ValueError(
+                f"Expected {count} channels for {config.model}, but found {config.channels}."
+            )
+        sizes[name] = config.channels[0] if name == "width" else config.channels
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return build(config.model, shape, classes, **sizes)

@@ -25,7 +25,7 @@ _HELP = {
     "surrogate": "sigmoid, rectangular, triangular, arctan or clamp; default: the rule's own",
     "steps": "time steps T",
     "model": "mlp, convnet (lab size), vgg11 (the papers'), vgg11f (feedback), resnet (skips)",
-    "channels": "sizes of convnet (three) or mlp (any number)",
+    "channels": "sizes: three for convnet, one for vgg11 and vgg11f, any number for mlp and resnet",
     "encoder": "constant, poisson or latency",
     "leak": "leak λ = 1 − 1/τ, in [0, 1]",
     "threshold": "firing threshold V",
