@@ -1,0 +1,49 @@
+"""Grade a notebook in this process, as nbgrader does in a kernel. For trusted notebooks only."""
+
+import contextlib
+import io
+import sys
+from types import ModuleType
+from typing import Any
+
+import matplotlib
+import torch
+
+from saflab.labs import read
+
+matplotlib.use("Agg")
+
+
+def grade(notebook: Any, lab: str) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the points of each test and, where it failed, what it said.
+
+    Test cells are taken from the source by grade id, as nbgrader restores them.
+    """
+    tests = {
+        cell.metadata.nbgrader.grade_id: cell
+        for cell in read(lab).cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade")
+    }
+    module = ModuleType("lab")
+    scope, earned, said = module.__dict__, dict.fromkeys(tests, 0.0), {}
+    before = torch.get_default_dtype()
+    sys.modules["lab"] = module
+    try:
+        for cell in notebook.cells:
+            if cell.cell_type != "code":
+                continue
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            source = tests[name].source if name in tests else cell.source
+            try:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    exec(compile(source, f"<{lab} {name}>", "exec"), scope)
+            except Exception as error:
+                said[name] = f"{type(error).__name__}: {error}"
+            else:
+                if name in tests:
+                    earned[name] = tests[name].metadata.nbgrader.points
+    finally:
+        torch.set_default_dtype(before)
+        matplotlib.pyplot.close("all")
+        del sys.modules["lab"]
+    return earned, said
