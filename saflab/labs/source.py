@@ -70,7 +70,8 @@ def release(lab: str) -> Any:
         LockCells,
     )
 
-    notebook, resources = read(lab), ResourcesDict()
+    notebook = read(lab)
+    resources: Any = ResourcesDict()
     for step in (
         LockCells, ClearSolutions, ClearOutput, ClearHiddenTests, ComputeChecksums,
         CheckCellMetadata,

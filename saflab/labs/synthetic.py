@@ -55,9 +55,8 @@ def kinds(lab: str) -> dict[str, Kind]:
         out.append(Kind(name=name, group=group, score=score, total=total, limit=limit, about=about))
 
     def earned(chosen: Sequence[str]) -> int:
-        return sum(
-            p for test, p in marks.items() if test.startswith(tuple(f"{a}_" for a in chosen))
-        )
+        heads = tuple(f"{answer}_" for answer in chosen)
+        return sum(p for test, p in marks.items() if test.startswith(heads))
 
     add("correct", "correct", total, "every answer is right")
     add("unattempted", "partly", 0, "handed in as released")

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib
 import torch
+from matplotlib import pyplot as plt
 
 from saflab.labs import read
 
@@ -44,6 +45,6 @@ def grade(notebook: Any, lab: str) -> tuple[dict[str, float], dict[str, str]]:
                     earned[name] = tests[name].metadata.nbgrader.points
     finally:
         torch.set_default_dtype(before)
-        matplotlib.pyplot.close("all")
+        plt.close("all")
         del sys.modules["lab"]
     return earned, said
