@@ -8,11 +8,11 @@ from typing import Any
 
 import nbformat
 
-from saflab.notebooks import ROOT
+from saflab.notebooks import labs
 
 __all__ = ["LABS", "answers", "path", "points", "read", "release", "solved"]
 
-LABS = ("lab1", "lab2", "lab3", "lab4")
+LABS = tuple(path.stem for path in labs())
 
 
 def path(lab: str) -> Path:
@@ -23,7 +23,7 @@ def path(lab: str) -> Path:
     """
     if lab not in LABS:
         raise ValueError(f"Expected a lab in {list(LABS)}, but found {lab!r}.")
-    return ROOT / "notebooks" / "labs" / lab / f"{lab}.ipynb"
+    return labs()[LABS.index(lab)]
 
 
 def read(lab: str) -> Any:

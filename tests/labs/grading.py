@@ -15,10 +15,13 @@ from saflab.labs import read
 matplotlib.use("Agg")
 
 
-def grade(notebook: Any, lab: str) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the points of each test and, where it failed, what it said.
+def grade(
+    notebook: Any, lab: str, *, demonstrations: bool = True
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the points of each test and, for each cell that failed, what it said.
 
-    Test cells are taken from the source by grade id, as nbgrader restores them.
+    Test cells are taken from the source by grade id, as nbgrader restores them. Cells without
+    a mark only show things; `demonstrations=False` leaves them out, to save time.
     """
     tests = {
         cell.metadata.nbgrader.grade_id: cell
@@ -31,15 +34,15 @@ def grade(notebook: Any, lab: str) -> tuple[dict[str, float], dict[str, str]]:
     sys.modules["lab"] = module
     try:
         for cell in notebook.cells:
-            if cell.cell_type != "code":
-                continue
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if cell.cell_type != "code" or not (name or demonstrations):
+                continue
             source = tests[name].source if name in tests else cell.source
             try:
                 with contextlib.redirect_stdout(io.StringIO()):
                     exec(compile(source, f"<{lab} {name}>", "exec"), scope)
             except Exception as error:
-                said[name] = f"{type(error).__name__}: {error}"
+                said[name or cell.id] = f"{type(error).__name__}: {error}"
             else:
                 if name in tests:
                     earned[name] = tests[name].metadata.nbgrader.points

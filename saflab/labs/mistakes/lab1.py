@@ -12,6 +12,12 @@ LAB1 = (
         "Multiplies u by λ and then takes V away: the reset escapes the decay.",
     ),
     Mistake(
+        "hand_no_decay", "by_hand",
+        "[0.8, 1.2, 0.9, 1.25, 0.925]", "[0.8, 1.6, 1.4, 1.2, 1.0]",
+        ("by_hand_charge", "by_hand_reset"),
+        "Adds the current up without the leak.",
+    ),
+    Mistake(
         "hand_counts_from_zero", "by_hand", "[2, 4]", "[1, 3]",
         ("by_hand_spikes",),
         "Counts steps from 0 as Python does; the course counts from 1.",
@@ -32,6 +38,11 @@ LAB1 = (
         "no_reset", "lif_step", "(u_before - threshold * s_before)", "u_before",
         ("lif_step_reset", "lif_step_threshold"),
         "Forgets that a spike takes V away.",
+    ),
+    Mistake(
+        "no_leak", "lif_step", "leak * (u_before", "(u_before",
+        ("lif_step_decay", "lif_step_reset"),
+        "Nothing decays: the integrate-and-fire neuron.",
     ),
     Mistake(
         "resets_by_one", "lif_step", "threshold * s_before", "s_before",

@@ -102,6 +102,11 @@ LAB2 = (
         "Does not fire at equality.",
     ),
     Mistake(
+        "saf_last_step_only", "saf_run", "return torch.stack(out)", "return a",
+        ("saf_run_first", "saf_run_equality", "saf_run_threshold", "saf_run_lif"),
+        "Returns the last step alone.",
+    ),
+    Mistake(
         "returns_spikes", "saf_run", "out.append(a)", "out.append(fires.to(current.dtype))",
         ("saf_run_threshold", "saf_run_lif"),
         "Returns spikes where accumulations are asked for.",

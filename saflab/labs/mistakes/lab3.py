@@ -85,6 +85,11 @@ LAB3 = (
         "Lets the gradient flow into the last step.",
     ),
     Mistake(
+        "softmax_twice", "gradients", "cross_entropy(o, y)", "cross_entropy(o.softmax(1), y)",
+        ("gradients_one_step", "gradients_sequence"),
+        "Feeds probabilities to cross_entropy, which takes the softmax itself.",
+    ),
+    Mistake(
         "loss_not_divided", "gradients", "F.cross_entropy(o, y) / steps", "F.cross_entropy(o, y)",
         ("gradients_sequence",),
         "Forgets 1/T, so the gradient grows with T.",

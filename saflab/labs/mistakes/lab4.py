@@ -41,6 +41,12 @@ LAB4 = (
         "Adds the seconds of epochs to those of their own steps.",
     ),
     Mistake(
+        "median_for_mean", "spread",
+        "mean = sum(scores) / len(scores)", "mean = sorted(scores)[len(scores) // 2]",
+        ("spread_mean", "spread_sd"),
+        "Takes the middle score.",
+    ),
+    Mistake(
         "population_sd", "spread", "/ (len(scores) - 1)", "/ len(scores)",
         ("spread_sd",),
         "Divides by n, as numpy does by default.",
@@ -103,6 +109,11 @@ LAB4 = (
         "variance = sum(mean_sd(x)[1] ** 2 for x in (first, second))",
         ("pairs_spread",),
         "Adds the variances of the two rules: the luck they share is not removed.",
+    ),
+    Mistake(
+        "counts_agreement", "flips", "(saf != lif)", "(saf == lif)",
+        ("flips_none", "flips_both"),
+        "Counts where the two agree.",
     ),
     Mistake(
         "lost_spikes_only", "flips", "(saf != lif).sum()", "(saf < lif).sum()",
