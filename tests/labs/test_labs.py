@@ -6,6 +6,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from alternatives import ALTERNATIVES
 from grading import grade
 
 import saflab.training
@@ -46,6 +47,16 @@ def test_solution_gets_full_marks_and_no_cell_fails(lab):
     earned, said = grade(solved(lab), lab)
     assert said == {}
     assert earned == points(read(lab))
+    assert sum(earned.values()) == 20
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_other_right_answers_get_full_marks(lab):
+    attempt = release(lab)
+    for name, cell in answers(attempt).items():
+        cell.source = ALTERNATIVES[lab][name]
+    earned, said = grade(attempt, lab)
+    assert said == {}
     assert sum(earned.values()) == 20
 
 
