@@ -35,7 +35,7 @@ _HELP = {
     "seed": "seed of weights, order and augmentation",
     "device": "auto, cpu or cuda",
     "precision": "float32 or bfloat16",
-    "impl": "time loop: auto, reference or cpu",
+    "impl": "time loop: auto, reference, cpu or gpu (Triton)",
     "chunk": "time steps per backward pass (OTTT, SAF-E)",
 }
 # What `saflab train` reduces so that it ends within two minutes on two cores.
