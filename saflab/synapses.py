@@ -29,10 +29,10 @@ def standardise(weight: Tensor, gain: Tensor, eps: float = 1e-4) -> Tensor:
 
     Reference: Xiao et al., arXiv:2210.04195 (unbiased variance).
     """
-    flat = weight.flatten(1)
-    var, mean = torch.var_mean(flat, dim=1, keepdim=True)
-    scale = gain[:, None] * torch.rsqrt(var * flat.shape[1] + eps)
-    return ((flat - mean) * scale).view_as(weight)
+    inputs = tuple(range(1, weight.dim()))  # not flattened, so that channels_last stays
+    var, mean = torch.var_mean(weight, dim=inputs, keepdim=True)
+    scale = gain.view_as(mean) * torch.rsqrt(var * weight[0].numel() + eps)
+    return (weight - mean) * scale
 
 
 class Linear(nn.Linear):

@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from saflab.neurons import SURROGATES, LIFParams
 from saflab.ops import choose, has_triton, kinds, scan
+from saflab.ops.agreement import agreement
 
 pytestmark = pytest.mark.skipif(not has_triton(), reason="no Triton for this system")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -192,6 +195,28 @@ def test_what_cannot_run_is_named(monkeypatch):
     assert choose("auto", cuda) == "cpu"
     with pytest.raises(ValueError, match="found no Triton"):
         choose("gpu", cuda)
+
+
+def test_doctor_runs_the_kernels(monkeypatch, capsys):
+    """The interpreter plays the GPU; a kernel that is wrong or does not run is told."""
+    from saflab.cli import doctor
+
+    if DEVICE.type == "cpu":
+        assert doctor._kernels(DEVICE) == 0
+        assert "not used: no CUDA GPU" in capsys.readouterr().out
+    cuda = SimpleNamespace(type="cuda")
+    right = agreement("gpu", DEVICE, steps=2)
+    assert right.flips == 0
+    assert 0 < right.error < 4
+    for found, status, words in (
+        (right, 0, "GPU kernels  work: 0 of "),
+        (right._replace(flips=1), 1, "WRONG"),
+        (right._replace(error=100.0), 1, "WRONG"),
+        (RuntimeError("no compiler"), 1, "do not run: RuntimeError: no compiler"),
+    ):
+        monkeypatch.setattr("saflab.ops.agreement.agreement", Mock(side_effect=[found]))
+        assert doctor._kernels(cuda) == status
+        assert words in capsys.readouterr().out
 
 
 COMPILE = """
