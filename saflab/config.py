@@ -44,7 +44,6 @@ class TrainConfig:
         precision: "float32", or "bfloat16" for autocast.
         impl: Implementation of the time loop.
         chunk: Time steps per backward pass for OTTT and SAF-E.
-        channels_last: Weights, and with them all images, in memory as (B, H, W, C).
         cuda_graph: Record the training step as a CUDA graph; needs a CUDA GPU.
 
     Raises:
@@ -72,7 +71,6 @@ class TrainConfig:
     precision: str = "float32"
     impl: str = "auto"
     chunk: int = 1
-    channels_last: bool = False
     cuda_graph: bool = False
 
     def __post_init__(self) -> None:

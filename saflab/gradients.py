@@ -131,7 +131,7 @@ def sequence(
 
 def _backward(loss: Tensor) -> None:
     # To look would stall a GPU: there, whoever reads the loss checks it.
-    if not machine.asynchronous(loss.device) and not torch.isfinite(loss):
+    if not machine.on_gpu(loss.device) and not torch.isfinite(loss):
         raise ValueError(
             f"Expected a finite loss, but found {loss.item()}. Lower the learning rate or check "
             "the input; the weights were not changed by this batch."

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Arrival", "asynchronous", "describe_machine", "peak_memory"]
+__all__ = ["Arrival", "describe_machine", "on_gpu", "peak_memory"]
 
 
 def _processor() -> str:
@@ -51,8 +51,8 @@ def peak_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def asynchronous(device: torch.device) -> bool:
-    """Whether the host queues work for `device` and would have to wait to look at a number."""
+def on_gpu(device: torch.device) -> bool:
+    """Whether work is queued on a GPU, so that the host would wait if it looked at a number."""
     return device.type == "cuda"
 
 
@@ -66,7 +66,7 @@ class Arrival:
     def __init__(self, x: Tensor) -> None:
         self._event = None
         self._host = x
-        if asynchronous(x.device):
+        if on_gpu(x.device):
             self._host = x.to("cpu", non_blocking=True)
             self._event = torch.cuda.Event()
             self._event.record()

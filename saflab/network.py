@@ -176,7 +176,7 @@ class Network(nn.Module):
             raise ValueError(f"Expected trace 'official' or 'full', but found {mode.trace!r}.")
         # A threshold hides a NaN, so look for one before it is turned into silence. To look would
         # stall a GPU: there, `_chunk` lets it through to the readout.
-        if first and not machine.asynchronous(x.device) and not torch.isfinite(x[0]).all():
+        if first and not machine.on_gpu(x.device) and not torch.isfinite(x[0]).all():
             raise ValueError(
                 "Expected finite input, but found NaN or infinity. Check the data and its "
                 "normalisation."
@@ -240,7 +240,7 @@ class Network(nn.Module):
                 observe(target, current, signals[target].value)  # type: ignore[union-attr]
         assert current is not None
         current = current.float() if current.element_size() < 4 else current
-        if machine.asynchronous(x.device):
+        if machine.on_gpu(x.device):
             current = current + (0.0 * x[0]).sum()  # NaN if the input is not finite
         o, readout = self._read(current, state.readout, p.leak, saf)
         if observe:
@@ -346,8 +346,8 @@ class Network(nn.Module):
         raise AssertionError("unreachable: the readout returns")
 
     def extra_repr(self) -> str:
-        """Show the wiring and the neuron."""
+        """Show the wiring, the neuron, and the time loop that "auto" means if not the plain one."""
         wires = ", ".join(f"{source}→{target}" for source, target in self.ends)
         parameter = next(self.parameters(), None)
-        device = torch.device("cpu") if parameter is None else parameter.device
-        return f"{wires}; {self.neuron}; impl='auto' is {choose('auto', device)!r} here"
+        loop = "cpu" if parameter is None else choose("auto", parameter.device)
+        return f"{wires}; {self.neuron}" + ("" if loop == "cpu" else f"; impl='auto' is {loop!r}")

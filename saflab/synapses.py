@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saflab import machine
 from saflab.neurons import rescale, swap
 
 __all__ = ["Conv2d", "Linear", "Prepared", "Scale", "SequenceDropout", "Synapse", "standardise"]
@@ -29,10 +30,10 @@ def standardise(weight: Tensor, gain: Tensor, eps: float = 1e-4) -> Tensor:
 
     Reference: Xiao et al., arXiv:2210.04195 (unbiased variance).
     """
-    inputs = tuple(range(1, weight.dim()))  # not flattened, so that channels_last stays
-    var, mean = torch.var_mean(weight, dim=inputs, keepdim=True)
-    scale = gain.view_as(mean) * torch.rsqrt(var * weight[0].numel() + eps)
-    return (weight - mean) * scale
+    flat = weight.flatten(1)
+    var, mean = torch.var_mean(flat, dim=1, keepdim=True)
+    scale = gain[:, None] * torch.rsqrt(var * flat.shape[1] + eps)
+    return ((flat - mean) * scale).view_as(weight)
 
 
 class Linear(nn.Linear):
@@ -171,6 +172,9 @@ class Prepared:
         self.masks: dict[int, Tensor] = {}
         self.first: Tensor | None = None
         self._pending: list[tuple[Tensor, Tensor]] = []
+        if weight is not None and weight.dim() == 4 and machine.on_gpu(weight.device):
+            # The layout of tensor cores, arranged once per sequence; signals follow the weights.
+            weight = weight.contiguous(memory_format=torch.channels_last)
         self.weight = None if weight is None else self.hold(weight)
 
     def hold(self, x: Tensor) -> Tensor:

@@ -168,8 +168,6 @@ class _Run:
         self.chunk = config.chunk if self.rule.graph == "step" else 1
         self.model = model or build_model(config, data.shape, len(data.classes))
         self.model.to(self.device)
-        if config.channels_last:
-            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.data = data.to(self.device)
         self.mean, self.std = data.moments()
         # A graph reads the learning rate from memory, which only the fused optimizer can.
@@ -212,7 +210,7 @@ class _Run:
         different = [
             f"{name} {saved.get(name)!r} → {own[name]!r}"
             for name in own
-            if name not in ("device", "impl", "channels_last", "cuda_graph")
+            if name not in ("device", "impl", "cuda_graph")
             and _plain(saved.get(name)) != _plain(own[name])
         ]
         if content["images"] != self.images or content["data"] != self.data.name:

@@ -57,7 +57,7 @@ class Event:
 
 @pytest.fixture
 def ahead(monkeypatch):
-    monkeypatch.setattr(machine, "asynchronous", lambda device: True)
+    monkeypatch.setattr(machine, "on_gpu", lambda device: True)
     monkeypatch.setattr(torch.cuda, "Event", Event)
     Event.waited = 0
 
@@ -100,7 +100,7 @@ def test_no_step_waits(rule, encoder, precision, few, small):
 
 @pytest.mark.usefixtures("ahead")
 def test_no_step_of_a_convolutional_network_waits(few, small):
-    config = dataclasses.replace(small, model="convnet", channels=(4, 4, 4), channels_last=True)
+    config = dataclasses.replace(small, model="convnet", channels=(4, 4, 4))
     run = training._Run(config, few, None)
     run.train_step(0.1)
     with Waits() as found:
@@ -110,7 +110,7 @@ def test_no_step_of_a_convolutional_network_waits(few, small):
 
 def test_events_are_the_same_only_later(few, small, monkeypatch):
     here = list(fit(small, few))
-    monkeypatch.setattr(machine, "asynchronous", lambda device: True)
+    monkeypatch.setattr(machine, "on_gpu", lambda device: True)
     monkeypatch.setattr(torch.cuda, "Event", Event)
     there = list(fit(small, few))
     assert [type(e) for e in here] == [type(e) for e in there]
@@ -183,15 +183,18 @@ def test_bfloat16_learns_with_a_float32_state(rule, few):
     assert {p.dtype for p in network.parameters()} == {torch.float32}
 
 
-def test_channels_last_gives_the_same_gradients(few, small):
-    config = dataclasses.replace(small, model="convnet", channels=(4, 8, 8))
+def test_a_gpu_convolves_channels_last_and_gradients_stay(few, small, monkeypatch):
+    config, layouts = dataclasses.replace(small, model="convnet", channels=(4, 8, 8)), []
     results = []
-    for last in (False, True):
-        run = training._Run(dataclasses.replace(config, channels_last=last), few, None)
+    for gpu in (False, True):
+        monkeypatch.setattr(machine, "on_gpu", lambda device, gpu=gpu: gpu)
+        monkeypatch.setattr(torch.cuda, "Event", Event)
+        run = training._Run(config, few, None)
         run.train_step(0.0)
         results.append({n: p.grad for n, p in run.model.named_parameters()})
-        weight = run.model.synapses[1].layer.effective_weight()
-        assert weight.is_contiguous(memory_format=torch.channels_last) is last
+        x = constant(torch.randn(2, 1, 8, 8), 2)
+        run.model(x, observe=lambda k, current, out: layouts.append(out.stride()))
+    assert [strides[2] for strides in layouts[-3:]] == [1, 1, 1]
     for name, grad in results[0].items():
         torch.testing.assert_close(results[1][name], grad, rtol=1e-4, atol=1e-6)
 

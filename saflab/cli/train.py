@@ -37,7 +37,6 @@ _HELP = {
     "precision": "float32 or bfloat16",
     "impl": "time loop: auto, reference, cpu or gpu (Triton)",
     "chunk": "time steps per backward pass (OTTT, SAF-E)",
-    "channels_last": "weights and images in memory as (B, H, W, C)",
     "cuda_graph": "record the training step as a CUDA graph (CUDA GPU only)",
 }
 # What `saflab train` reduces so that it ends within two minutes on two cores.
