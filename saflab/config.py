@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 
 import torch
@@ -29,7 +30,8 @@ class TrainConfig:
         surrogate: One of `SURROGATES`; None takes the rule's own.
         steps: Time steps T ≥ 1.
         model: One of `MODELS`.
-        channels: Sizes for convnet and mlp (three, or any number); None takes the model's own.
+        channels: Sizes: three for convnet, one for vgg11 and vgg11f (the first layer's), any number
+            for mlp and resnet; None takes the model's own.
         encoder: One of `ENCODERS`.
         leak: λ in [0, 1].
         threshold: V > 0.
@@ -103,8 +105,9 @@ class TrainConfig:
         Raises:
             ValueError: If a CUDA device is asked for and there is none.
         """
+        own = int(os.environ.get("LOCAL_RANK", "0"))  # which GPU torchrun gives this process
         if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            return torch.device("cuda", own) if torch.cuda.is_available() else torch.device("cpu")
         try:
             device = torch.device(self.device)
         except RuntimeError as error:
@@ -115,7 +118,7 @@ class TrainConfig:
             raise ValueError(
                 "Expected a CUDA GPU for device='cuda', but found none. Use device='cpu'."
             )
-        return device
+        return torch.device("cuda", own) if self.device == "cuda" else device
 
     def neuron(self) -> LIFParams:
         """Return the constants of the neurons."""

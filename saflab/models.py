@@ -85,25 +85,40 @@ def convnet(
     return _init(Network(_conv_stack(plan, shape, classes, neuron), neuron))
 
 
-VGG11_PLAN: tuple[int | str, ...] = (64, 128, "AP", 256, 256, "AP", 512, 512, "AP", 512, 512)
+# Channels of each convolution, as multiples of the first.
+VGG11_PLAN: tuple[int | str, ...] = (1, 2, "AP", 4, 4, "AP", 8, 8, "AP", 8, 8)
+
+
+def _vgg11(
+    shape: tuple[int, ...], classes: int, width: int, neuron: LIFParams | None
+) -> list[Connection]:
+    plan = tuple(item if isinstance(item, str) else item * width for item in VGG11_PLAN)
+    return _conv_stack(plan, shape, classes, neuron)
 
 
 def vgg11(
-    shape: tuple[int, ...] = (3, 32, 32), classes: int = 10, neuron: LIFParams | None = None
+    shape: tuple[int, ...] = (3, 32, 32),
+    classes: int = 10,
+    width: int = 64,
+    neuron: LIFParams | None = None,
 ) -> Network:
     """Return the network of the OTTT and SAF papers: 64-128-AP-256-256-AP-512-512-AP-512-512.
 
-    9,228,362 parameters for ten classes; global average pooling, plain Linear readout.
+    9,228,362 parameters for ten classes; global average pooling, plain Linear readout. Another
+    `width` than 64 channels in the first layer scales all.
     """
-    return _init(Network(_conv_stack(VGG11_PLAN, shape, classes, neuron), neuron))
+    return _init(Network(_vgg11(shape, classes, width, neuron), neuron))
 
 
 def vgg11f(
-    shape: tuple[int, ...] = (3, 32, 32), classes: int = 10, neuron: LIFParams | None = None
+    shape: tuple[int, ...] = (3, 32, 32),
+    classes: int = 10,
+    width: int = 64,
+    neuron: LIFParams | None = None,
 ) -> Network:
     """Return `vgg11` with a feedback convolution within its last resolution (layer 8 to 7)."""
-    connections = _conv_stack(VGG11_PLAN, shape, classes, neuron)
-    feedback = Synapse(Scale(SCALE), Conv2d(512, 512, bias=False, standardised=True))
+    connections = _vgg11(shape, classes, width, neuron)
+    feedback = Synapse(Scale(SCALE), Conv2d(8 * width, 8 * width, bias=False, standardised=True))
     return _init(Network([*connections, Connection(8, 7, feedback)], neuron))
 
 

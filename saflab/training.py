@@ -19,6 +19,7 @@ from saflab.augment import augment
 from saflab.capture import Captured
 from saflab.config import TrainConfig
 from saflab.data import Dataset
+from saflab.distributed import Averager, team
 from saflab.evaluation import Evaluation, encoded, evaluate
 from saflab.gradients import mode_of, predict, sequence
 from saflab.machine import Arrival, describe_machine, peak_memory
@@ -115,6 +116,15 @@ class RunEnd:
     test_accuracy: float | None
 
 
+# Which argument of a model `TrainConfig.channels` sets, and how many numbers it takes (None: any).
+SIZES: dict[str, tuple[str, int | None]] = {
+    "mlp": ("hidden", None),
+    "convnet": ("channels", 3),
+    "vgg11": ("width", 1),
+    "vgg11f": ("width", 1),
+    "resnet": ("widths", None),
+}
+
 Event = RunStart | StepEnd | EpochEnd | RunEnd
 
 
@@ -122,11 +132,12 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Ne
     """Return the network of `config`, its weights drawn from the seed, on the CPU."""
     sizes: dict[str, Any] = {"neuron": config.neuron()}
     if config.channels is not None:
-        if config.model not in ("mlp", "convnet"):
-            raise ValueError(f"Expected channels=None for {config.model}, but found sizes.")
-        if config.model == "convnet" and len(config.channels) != 3:
-            raise ValueError(f"Expected three channels, but found {config.channels}.")
-        sizes["hidden" if config.model == "mlp" else "channels"] = config.channels
+        name, count = SIZES[config.model]
+        if count is not None and len(config.channels) != count:
+            raise ValueError(
+                f"Expected {count} channels for {config.model}, but found {config.channels}."
+            )
+        sizes[name] = config.channels[0] if name == "width" else config.channels
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return build(config.model, shape, classes, **sizes)
@@ -168,6 +179,8 @@ class _Run:
         self.chunk = config.chunk if self.rule.graph == "step" else 1
         self.model = model or build_model(config, data.shape, len(data.classes))
         self.model.to(self.device)
+        self.team = team()
+        self.averager = Averager(self.model) if self.team.size > 1 else None
         self.data = data.to(self.device)
         self.mean, self.std = data.moments()
         # A graph reads the learning rate from memory, which only the fused optimizer can.
@@ -176,6 +189,10 @@ class _Run:
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=self.lr, momentum=config.momentum, fused=self.fused
         )
+        if config.cuda_graph and self.team.size > 1:
+            raise ValueError(
+                f"Expected one process for cuda_graph, but found {self.team.size}. Leave it out."
+            )
         self.learn = Captured(self._learn, self.device) if config.cuda_graph else self._learn
         self.generator = torch.Generator(self.device)
         self.order = (-1, torch.empty(0))  # an epoch and the order of its images
@@ -255,12 +272,17 @@ class _Run:
                 group["lr"] = lr
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_mixed(self.config.seed, self.step))
+            # The whole batch is encoded, so that randomness does not depend on who takes what.
             x = encoded(images, self.mean, self.std, self.config.steps, self.config.encoder)
-            numbers = Arrival(self.learn(x, labels))
+            rows, share = self.team.rows(len(labels))
+            x, labels = x[:, rows], labels[rows]
+            alone = self.team.size == 1
+            numbers = self.learn(x, labels) if alone else self._learn(x, labels, share)
+            arrival = Arrival(numbers)
         self.step += 1
-        self.pending.append(_Pending(self.step, lr, time.perf_counter() - begin, numbers))
+        self.pending.append(_Pending(self.step, lr, time.perf_counter() - begin, arrival))
 
-    def _learn(self, x: Tensor, labels: Tensor) -> Tensor:
+    def _learn(self, x: Tensor, labels: Tensor, share: float = 1.0) -> Tensor:
         """Train on one encoded batch; return its loss and number of correct answers.
 
         Nothing here looks at a value, so that a GPU need not wait for the host.
@@ -269,15 +291,22 @@ class _Run:
         readouts = []
         self.optimizer.zero_grad(set_to_none=True)
         for done in self.backward(x, labels):
-            loss += done.loss
+            loss += share * done.loss
             readouts.append(done.readout)
             if self.update == "step":
-                self.optimizer.step()
-                self.optimizer.zero_grad(set_to_none=True)
+                self.update_weights(share)
         if self.update == "sequence":
-            self.optimizer.step()
+            self.update_weights(share)
         correct = (predict(torch.cat(readouts)) == labels).sum()
-        return torch.stack([loss, correct.to(loss.dtype)])
+        if not share:
+            correct = torch.zeros_like(correct)
+        return self.team.total(torch.stack([loss.double(), correct.double()]))
+
+    def update_weights(self, share: float) -> None:
+        if self.averager is not None:
+            self.averager.average(share)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         half = self.config.precision == "bfloat16"
@@ -311,11 +340,20 @@ class _Run:
             )  # fmt: skip
 
     def evaluate(self) -> Evaluation:
-        return evaluate(
-            self.model, self.data.test_images, self.data.test_labels, mean=self.mean, std=self.std,
+        images, labels = self.data.test_images, self.data.test_labels
+        rows, share = self.team.rows(len(labels))
+        own = evaluate(
+            self.model, images[rows], labels[rows], mean=self.mean, std=self.std,
             rule=self.config.rule, steps=self.config.steps, encoder=self.config.encoder,
             precision=self.config.precision, seed=self.config.seed,
         )  # fmt: skip
+        parts = [share * value for value in (own.accuracy, *own.firing_rates)]
+        accuracy, *rates = self.team.sum(parts, self.device)
+        return Evaluation(accuracy=accuracy, images=len(labels), firing_rates=rates)
+
+    def save(self, path: Path | None) -> None:
+        if path is not None and self.team.leads:
+            checkpoints.save(path, self.content())
 
 
 def _plain(value: Any) -> Any:
@@ -336,7 +374,8 @@ def fit(
     """Train and yield an event after each step and epoch.
 
     The order of images, augmentation and learning rate depend on the seed and the step number
-    alone, so that a run resumed on the CPU ends with bit-identical weights.
+    alone, so that a run resumed on the CPU ends with bit-identical weights. Within
+    `distributed.members` each process takes its share of every batch, and the first writes.
 
     Args:
         config: What to do.
@@ -361,8 +400,8 @@ def fit(
         if path is None:
             raise ValueError("Expected a folder to resume from, but found out=None.")
         run.resume(checkpoints.load(path, run.device))
-    elif path is not None:
-        checkpoints.save(path, run.content())  # a folder that cannot be written fails now
+    else:
+        run.save(path)  # a folder that cannot be written fails now
     yield RunStart(
         config=asdict(config),
         data=data.name,
@@ -384,7 +423,7 @@ def fit(
             _schedule(config, run.step, run.total) if controls.lr is None else controls.lr
         )
         ended = run.step % run.per_epoch == 0
-        due = path is not None and time.monotonic() - saved > save_every
+        due = time.monotonic() - saved > save_every
         yield from run.arrived(wait=ended or due)
         if ended:
             last = run.evaluate() if evaluate_all or run.step == run.total else None
@@ -397,16 +436,15 @@ def fit(
             )  # fmt: skip
             run.history.append(asdict(end))
             run.sums = [0.0, 0.0, 0.0]
-            if path is not None:
-                checkpoints.save(path, run.content())
-                saved = time.monotonic()
+            run.save(path)
+            saved = time.monotonic()
             yield end
-        elif path is not None and due:
-            checkpoints.save(path, run.content())
+        elif due:
+            run.save(path)
             saved = time.monotonic()
     yield from run.arrived(wait=True)
     finished = run.step >= run.total
-    if path is not None and not finished:
-        checkpoints.save(path, run.content())
+    if not finished:
+        run.save(path)
     accuracy = run.history[-1]["test_accuracy"] if run.history else None
     yield RunEnd(finished=finished, step=run.step, test_accuracy=accuracy)

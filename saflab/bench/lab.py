@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
+from saflab.bench.pages import machine_line, put, store
 from saflab.machine import describe_machine
 
-__all__ = ["run", "table", "write_table"]
+__all__ = ["run", "table"]
 
 RULES = ("saf_e", "saf_f", "ottt_a", "bptt")
 OPTIONS = [
@@ -24,7 +25,6 @@ OPTIONS = [
     "--eval-last",
 ]  # fmt: skip
 RESULT = Path("assets/lab.json")
-START, END = "<!-- lab:start -->", "<!-- lab:end -->"
 
 
 def _events(log: Path) -> list[dict[str, Any]]:
@@ -57,7 +57,6 @@ def _compare(folder: Path, root: list[str]) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """Return the README's table of a result."""
-    machine = result["machine"]
     lines = [
         "| rule | test accuracy | seconds per epoch | peak memory of the process |",
         "|---|---|---|---|",
@@ -74,29 +73,12 @@ def table(result: dict[str, Any]) -> str:
         f"{result['rows'][0]['epochs']} epochs, no augmentation, seed 0, last epoch, "
         f"{result['rows'][0]['test_images']:,} test images of JPEG CIFAR-10 (quality 75, so not "
         "comparable digit for digit with the original).",
-        f"{machine['processor']}, {machine['cores']} cores, torch {machine['torch']}, Python "
-        f"{machine['python']}, {machine['date']}.",
+        machine_line(result["machine"]),
         f"The SAF-E weights run as LIF: {100 * lif['lif_accuracy']:.2f} % against "
         f"{100 * lif['saf_accuracy']:.2f} % with SAF; {lif['flips']:,} of {lif['spikes']:,} spikes "
         f"and {lif['changed_predictions']} of {lif['images']:,} predictions differ.",
     ]
     return "\n".join(lines)
-
-
-def write_table(result: dict[str, Any], readme: Path = Path("README.md")) -> None:
-    """Replace the table between the markers in `readme`.
-
-    Raises:
-        ValueError: If the markers are not there.
-    """
-    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
-    if START not in text or END not in text:
-        raise ValueError(
-            f"Expected {readme} with the markers {START} and {END}, but found none. Run this in "
-            "the root of a clone."
-        )
-    head, tail = text.split(START)[0], text.split(END)[1]
-    readme.write_text(f"{head}{START}\n{table(result)}\n{END}{tail}", encoding="utf-8")
 
 
 def run(root: str | None = None) -> int:
@@ -113,9 +95,7 @@ def run(root: str | None = None) -> int:
         "rows": rows,
         "as_lif": _compare(folder, where),
     }
-    RESULT.parent.mkdir(exist_ok=True)
-    content = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    RESULT.write_text(content, encoding="utf-8")
+    store(result, RESULT)
     print(table(result))
-    write_table(result)
+    put("lab", table(result))
     return 0

@@ -1,4 +1,4 @@
-"""`saflab bench`: reproduce the figures in the README."""
+"""`saflab bench`: reproduce the figures in the README and the documentation."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ import argparse
 __all__ = ["HELP", "configure", "run"]
 
 HELP = "reproduce the figures in the README"
+WHAT = {
+    "lab": "four rules on CIFAR-10, lab network (40 minutes)",
+    "connections": "skip and feedback networks, three rules, three seeds (40 minutes)",
+    "scaling": "images per second by 1 and 2 processes, bytes sent per rule (5 minutes)",
+    "picture": "the README's figure",
+    "widgets": "latency of the explorers in Chromium",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument(
-        "what",
-        choices=["lab", "picture", "widgets"],
-        help="lab: four rules on CIFAR-10 (40 minutes); picture: the README's "
-        "figure; widgets: latency of the explorers in Chromium",
-    )
+    listed = "; ".join(f"{name}: {text}" for name, text in WHAT.items())
+    parser.add_argument("what", choices=list(WHAT), help=listed)
     parser.add_argument("--root", help="folder with the data")
 
 
 def run(options: argparse.Namespace) -> int:
     """Run one benchmark; return its exit status."""
-    if options.what == "picture":
-        from saflab.bench import picture
+    from saflab.bench import connections, lab, picture, scaling, widgets
 
+    if options.what == "picture":
         return picture.run()
     if options.what == "widgets":
-        from saflab.bench import widgets
-
         return widgets.main([])
-    from saflab.bench import lab
-
-    return lab.run(options.root)
+    if options.what == "scaling":
+        return scaling.run()
+    return {"lab": lab, "connections": connections}[options.what].run(options.root)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+from contextlib import redirect_stdout
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from statistics import mean, stdev
@@ -23,7 +25,7 @@ _HELP = {
     "surrogate": "sigmoid, rectangular, triangular, arctan or clamp; default: the rule's own",
     "steps": "time steps T",
     "model": "mlp, convnet (lab size), vgg11 (the papers'), vgg11f (feedback), resnet (skips)",
-    "channels": "sizes of convnet (three) or mlp (any number)",
+    "channels": "sizes: three for convnet, one for vgg11 and vgg11f, any number for mlp and resnet",
     "encoder": "constant, poisson or latency",
     "leak": "leak λ = 1 − 1/τ, in [0, 1]",
     "threshold": "firing threshold V",
@@ -77,7 +79,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, and return the exit status."""
+    """Train, alone or as one of the processes of `torchrun`; return the exit status."""
+    from saflab.distributed import launched, members
+
+    if not launched():
+        return _train(options)
+    from saflab.config import TrainConfig
+
+    with members(TrainConfig(device=options.device).torch_device()) as team:
+        if team.leads:
+            return _train(options)
+        with open(os.devnull, "w", encoding="utf-8") as nothing, redirect_stdout(nothing):
+            return _train(options)
+
+
+def _train(options: argparse.Namespace) -> int:
     from saflab.config import TrainConfig
     from saflab.data import load
 
@@ -116,20 +132,28 @@ def run(options: argparse.Namespace) -> int:
 def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -> float:
     from tqdm import tqdm
 
+    from saflab.distributed import team
     from saflab.training import EpochEnd, RunEnd, RunStart, StepEnd, fit
 
+    # After torchrun has replaced a process, all go on from the last checkpoint.
+    replaced = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+    resume = options.resume or (replaced and (out / "checkpoint.pt").exists())
     accuracy, bar, log = 0.0, None, None
     events = fit(
         config,
         data,
         out=out,
-        resume=options.resume,
+        resume=resume,
         save_every=options.save_every,
         evaluate_all=not options.eval_last,
     )
     for event in events:
+        if isinstance(event, RunEnd):
+            accuracy = event.test_accuracy or 0.0
+        if not team().leads:
+            continue
         if log is None:
-            log = (out / "log.jsonl").open("a" if options.resume else "w", encoding="utf-8")
+            log = (out / "log.jsonl").open("a" if resume else "w", encoding="utf-8")
         line = {"event": type(event).__name__, **asdict(event)}
         log.write(json.dumps(line, ensure_ascii=False) + "\n")
         log.flush()
@@ -153,8 +177,6 @@ def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -
                 f"{100 * event.train_accuracy:.2f} %, {shown}{event.seconds:.1f} s",
                 flush=True,
             )
-        elif isinstance(event, RunEnd):
-            accuracy = event.test_accuracy or 0.0
     if bar is not None:
         bar.close()
     if log is not None:
