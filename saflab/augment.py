@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -19,9 +20,15 @@ def normalise(images: Tensor, mean: list[float], std: list[float]) -> Tensor:
         mean: Per channel, in [0, 1].
         std: Per channel, above 0.
     """
-    m = torch.tensor(mean, device=images.device).view(1, -1, 1, 1)
-    s = torch.tensor(std, device=images.device).clamp(min=1e-8).view(1, -1, 1, 1)
+    m = _per_channel(tuple(mean), images.device)
+    s = _per_channel(tuple(std), images.device).clamp(min=1e-8)
     return (images.float() / 255.0 - m) / s
+
+
+@lru_cache(maxsize=16)
+def _per_channel(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Return `values` as (1, C, 1, 1) on `device`: sent once, since the host waits for it."""
+    return torch.tensor(values, device=device).view(1, -1, 1, 1)
 
 
 def crop(x: Tensor, pad: int, generator: torch.Generator) -> Tensor:

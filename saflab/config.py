@@ -46,6 +46,7 @@ class TrainConfig:
         precision: "float32", or "bfloat16" for autocast.
         impl: Implementation of the time loop.
         chunk: Time steps per backward pass for OTTT and SAF-E.
+        cuda_graph: Record the training step as a CUDA graph; needs a CUDA GPU.
 
     Raises:
         ValueError: If a value lies outside its range.
@@ -72,6 +73,7 @@ class TrainConfig:
     precision: str = "float32"
     impl: str = "auto"
     chunk: int = 1
+    cuda_graph: bool = False
 
     def __post_init__(self) -> None:
         get_rule(self.rule)

@@ -66,10 +66,18 @@ class Team(NamedTuple):
         """
         if self.size == 1:
             return list(values)
-        total = torch.tensor(values, dtype=torch.float64, device=device)
-        with _together():
-            dist.all_reduce(total)
-        return total.tolist()
+        return self.total(torch.tensor(values, dtype=torch.float64, device=device)).tolist()
+
+    def total(self, x: Tensor) -> Tensor:
+        """Return `x` summed in place over all processes; a GPU's host does not wait for it.
+
+        Raises:
+            DistributedError: If another process is gone.
+        """
+        if self.size > 1:
+            with _together():
+                dist.all_reduce(x)
+        return x
 
 
 def launched() -> bool:

@@ -10,52 +10,59 @@ from torch import Tensor
 __all__ = ["ENCODERS", "constant", "encode", "latency", "poisson"]
 
 
-def _check(images: Tensor, steps: int) -> None:
+def _check(images: Tensor, steps: int, *, values: bool, unit: bool = False) -> None:
     if steps < 1:
         raise ValueError(f"Expected T ≥ 1 time steps, but found {steps}. Use e.g. T = 6.")
     if images.dim() < 2 or images.shape[0] == 0:
         raise ValueError(
             f"Expected images of shape (B, *features) with B ≥ 1, but found {tuple(images.shape)}."
         )
+    if not values:
+        return
     if not torch.isfinite(images).all():
         raise ValueError(
             "Expected finite input, but found NaN or infinity. Check the data and its "
             "normalisation before encoding."
         )
+    if unit:
+        _check_unit(images)
 
 
-def constant(images: Tensor, steps: int) -> Tensor:
+def constant(images: Tensor, steps: int, *, check: bool = True) -> Tensor:
     """Return x[t] = image for every t, as a view that takes no memory.
 
     Args:
         images: Shape (B, *features), any range.
         steps: T ≥ 1.
+        check: Look at the values, for which the host waits; False for images known to be finite.
 
     Raises:
         ValueError: If T < 1, the batch is empty, or a value is not finite.
     """
-    _check(images, steps)
+    _check(images, steps, values=check)
     return images.unsqueeze(0).expand(steps, *images.shape)
 
 
-def poisson(images: Tensor, steps: int, generator: torch.Generator | None = None) -> Tensor:
+def poisson(
+    images: Tensor, steps: int, generator: torch.Generator | None = None, *, check: bool = True
+) -> Tensor:
     """Return Bernoulli spikes x[t] ~ B(image), the discrete-time Poisson code.
 
     Args:
         images: Probabilities in [0, 1], shape (B, *features).
         steps: T ≥ 1.
         generator: Source of randomness.
+        check: As `constant`; False for images known to lie in [0, 1].
 
     Raises:
         ValueError: As `constant`, or if a value lies outside [0, 1].
     """
-    _check(images, steps)
-    _check_unit(images)
+    _check(images, steps, values=check, unit=True)
     rates = images.unsqueeze(0).expand(steps, *images.shape)
     return torch.bernoulli(rates.contiguous(), generator=generator)
 
 
-def latency(images: Tensor, steps: int) -> Tensor:
+def latency(images: Tensor, steps: int, *, check: bool = True) -> Tensor:
     """Return one spike per pixel, earlier for brighter ones; a pixel of 0 stays silent.
 
         t(image) = 1 + round((T − 1)·(1 − image))
@@ -63,12 +70,12 @@ def latency(images: Tensor, steps: int) -> Tensor:
     Args:
         images: Intensities in [0, 1], shape (B, *features).
         steps: T ≥ 1.
+        check: As `poisson`.
 
     Raises:
         ValueError: As `poisson`.
     """
-    _check(images, steps)
-    _check_unit(images)
+    _check(images, steps, values=check, unit=True)
     when = torch.round((steps - 1) * (1.0 - images))
     times = torch.arange(steps, device=images.device).view(-1, *(1,) * images.dim())
     return ((times == when) & (images > 0)).to(images.dtype)
@@ -90,12 +97,12 @@ ENCODERS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def encode(images: Tensor, steps: int, name: str = "constant") -> Tensor:
-    """Return `images` encoded over `steps` steps by the encoder called `name`.
+def encode(images: Tensor, steps: int, name: str = "constant", *, check: bool = True) -> Tensor:
+    """Return `images` encoded over `steps` steps by the encoder called `name` (see there).
 
     Raises:
         ValueError: If there is no such encoder, or as the encoder says.
     """
     if name not in ENCODERS:
         raise ValueError(f"Expected an encoder in {sorted(ENCODERS)}, but found {name!r}.")
-    return ENCODERS[name](images, steps)
+    return ENCODERS[name](images, steps, check=check)

@@ -74,19 +74,21 @@ def evaluate(
         raise ValueError("Expected at least one image to evaluate, but found none.")
     mode, training = mode_of(rule), model.training
     model.eval()
-    correct = 0
-    spikes: dict[int, float] = {}
+    # Counted on the device and read at the end, so that a GPU need not wait for the host.
+    correct = torch.zeros((), dtype=torch.int64, device=images.device)
+    spikes: dict[int, Tensor] = {}
     neurons: dict[int, int] = {}
-    before: dict[int, float] = {}
+    before: dict[int, Tensor] = {}
 
     def observe(population: int, current: Tensor, out: Tensor) -> None:
         if population == model.readout:
             return
         # s[t] = â[t] − λ·â[t−1], so the sum of spikes needs the sum of â now and before.
-        total = float(out.sum())
+        total = out.sum(dtype=torch.float64)
         spikes[population] = spikes.get(population, 0.0) + total
         if mode.kind == "saf":
-            spikes[population] -= model.neuron.leak * before.get(population, 0.0)
+            if population in before:
+                spikes[population] = spikes[population] - model.neuron.leak * before[population]
             before[population] = total
         neurons[population] = neurons.get(population, 0) + out.numel()
 
@@ -103,10 +105,10 @@ def evaluate(
                 for t in range(steps):  # step by step: memory does not grow with T
                     now, state = model(x[t : t + 1], state, mode, prepared, observe)
                     o.append(now)
-            correct += int((predict(torch.cat(o)) == labels[first : first + batch]).sum())
+            correct += (predict(torch.cat(o)) == labels[first : first + batch]).sum()
     model.train(training)
-    rates = [spikes[k] / neurons[k] for k in sorted(spikes)]
-    return Evaluation(accuracy=correct / len(images), images=len(images), firing_rates=rates)
+    rates = [float(spikes[k]) / neurons[k] for k in sorted(spikes)]
+    return Evaluation(accuracy=int(correct) / len(images), images=len(images), firing_rates=rates)
 
 
 def encoded(
@@ -114,7 +116,7 @@ def encoded(
 ) -> Tensor:
     """Return uint8 images as network input: normalised for a constant current, else in [0, 1]."""
     floats = normalise(images, mean, std) if encoder == "constant" else images.float() / 255.0
-    return encode(floats, steps, encoder)
+    return encode(floats, steps, encoder, check=False)  # bytes are finite and in range
 
 
 @torch.no_grad()

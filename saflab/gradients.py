@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from saflab import machine
 from saflab.network import Mode, Network, NetworkState
 from saflab.neurons import accumulate, total_weight
 from saflab.rules import Rule, get_rule
@@ -37,7 +38,8 @@ def loss_fn(o: Tensor, y: Tensor, mse: float = 0.05) -> Tensor:
     cross_entropy = F.cross_entropy(o, y)
     if mse == 0.0:
         return cross_entropy
-    target = F.one_hot(y, o.shape[-1]).to(o.dtype)
+    # F.one_hot looks at the labels, for which a GPU would have to wait.
+    target = torch.zeros_like(o).scatter_(1, y[:, None], 1.0)
     return (1.0 - mse) * cross_entropy + mse * F.mse_loss(o, target)
 
 
@@ -97,7 +99,8 @@ def sequence(
         `Backward` after each backward pass.
 
     Raises:
-        ValueError: If the arguments do not fit together or the loss is not finite.
+        ValueError: If the arguments do not fit together or the loss is not finite (on a GPU the
+            loss is not looked at: check the one you get).
     """
     rule = get_rule(rule) if isinstance(rule, str) else rule
     mode = mode or mode_of(rule)
@@ -127,7 +130,8 @@ def sequence(
 
 
 def _backward(loss: Tensor) -> None:
-    if not torch.isfinite(loss):
+    # To look would stall a GPU: there, whoever reads the loss checks it.
+    if not machine.on_gpu(loss.device) and not torch.isfinite(loss):
         raise ValueError(
             f"Expected a finite loss, but found {loss.item()}. Lower the learning rate or check "
             "the input; the weights were not changed by this batch."

@@ -38,7 +38,7 @@ class LIF(_Neurons):
 
     Args:
         neuron: Constants; or pass leak, threshold, surrogate, slope by keyword.
-        impl: "auto", "reference" or "cpu".
+        impl: "auto", "reference", "cpu" or "gpu".
         detach_reset: Cut the gradient through the reset term.
     """
 
@@ -69,7 +69,7 @@ class OTTT(_Neurons):
 
     Args:
         neuron: Constants; or pass leak, threshold, surrogate, slope by keyword.
-        impl: "auto", "reference" or "cpu".
+        impl: "auto", "reference", "cpu" or "gpu".
 
     Reference: Xiao et al., arXiv:2210.04195.
     """
@@ -90,7 +90,7 @@ class SAF(_Neurons):
 
     Args:
         neuron: Constants; or pass leak, threshold, surrogate, slope by keyword.
-        impl: "auto", "reference" or "cpu".
+        impl: "auto", "reference", "cpu" or "gpu".
 
     Reference: Saiin et al., arXiv:2310.02772.
     """

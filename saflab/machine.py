@@ -1,4 +1,4 @@
-"""What a result was measured on: processor, versions, date, memory."""
+"""What a result was measured on, and how numbers come back from a device that runs ahead."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-__all__ = ["describe_machine", "peak_memory"]
+__all__ = ["Arrival", "describe_machine", "on_gpu", "peak_memory"]
 
 
 def _processor() -> str:
@@ -48,3 +49,34 @@ def peak_memory(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def on_gpu(device: torch.device) -> bool:
+    """Whether work is queued on a GPU, so that the host would wait if it looked at a number."""
+    return device.type == "cuda"
+
+
+class Arrival:
+    """A tensor on its way to the host; the copy is queued and nobody waits for it.
+
+    Args:
+        x: Any tensor; one on the CPU is there at once.
+    """
+
+    def __init__(self, x: Tensor) -> None:
+        self._event = None
+        self._host = x
+        if on_gpu(x.device):
+            self._host = x.to("cpu", non_blocking=True)
+            self._event = torch.cuda.Event()
+            self._event.record()
+
+    def ready(self) -> bool:
+        """Whether `read` would return without waiting."""
+        return self._event is None or self._event.query()
+
+    def read(self) -> list[float]:
+        """Return the numbers, waiting for them if need be."""
+        if self._event is not None:
+            self._event.synchronize()
+        return self._host.tolist()

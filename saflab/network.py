@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from saflab import machine
 from saflab.neurons import LIFParams, rescale, total_weight
-from saflab.ops import scan
+from saflab.ops import choose, scan
 from saflab.synapses import Prepared, Synapse
 
 __all__ = ["Connection", "Mode", "Network", "NetworkState", "Signal"]
@@ -150,7 +151,8 @@ class Network(nn.Module):
             Readout of shape (C, B, classes) and the state after the last step.
 
         Raises:
-            ValueError: If shapes, mode or values of the input are not as above.
+            ValueError: If shapes, mode or values of the input are not as above. On a GPU, where to
+                look at values would mean to wait, an input that is not finite gives a NaN readout.
         """
         mode = mode or Mode()
         self._check(x, mode, first=state is None)
@@ -172,8 +174,9 @@ class Network(nn.Module):
             )
         if mode.trace not in ("official", "full"):
             raise ValueError(f"Expected trace 'official' or 'full', but found {mode.trace!r}.")
-        # A threshold hides a NaN, so look for one before it is turned into silence.
-        if first and not torch.isfinite(x[0]).all():
+        # A threshold hides a NaN, so look for one before it is turned into silence. To look would
+        # stall a GPU: there, `_chunk` lets it through to the readout.
+        if first and not machine.on_gpu(x.device) and not torch.isfinite(x[0]).all():
             raise ValueError(
                 "Expected finite input, but found NaN or infinity. Check the data and its "
                 "normalisation."
@@ -236,6 +239,9 @@ class Network(nn.Module):
             if observe:
                 observe(target, current, signals[target].value)  # type: ignore[union-attr]
         assert current is not None
+        current = current.float() if current.element_size() < 4 else current
+        if machine.on_gpu(x.device):
+            current = current + (0.0 * x[0]).sum()  # NaN if the input is not finite
         o, readout = self._read(current, state.readout, p.leak, saf)
         if observe:
             observe(self.readout, current, o)
@@ -340,6 +346,8 @@ class Network(nn.Module):
         raise AssertionError("unreachable: the readout returns")
 
     def extra_repr(self) -> str:
-        """Show the wiring and the neuron."""
+        """Show the wiring, the neuron, and the time loop that "auto" means if not the plain one."""
         wires = ", ".join(f"{source}→{target}" for source, target in self.ends)
-        return f"{wires}; {self.neuron}"
+        parameter = next(self.parameters(), None)
+        loop = "cpu" if parameter is None else choose("auto", parameter.device)
+        return f"{wires}; {self.neuron}" + ("" if loop == "cpu" else f"; impl='auto' is {loop!r}")

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from saflab import machine
 from saflab.neurons import rescale, swap
 
 __all__ = ["Conv2d", "Linear", "Prepared", "Scale", "SequenceDropout", "Synapse", "standardise"]
@@ -171,6 +172,9 @@ class Prepared:
         self.masks: dict[int, Tensor] = {}
         self.first: Tensor | None = None
         self._pending: list[tuple[Tensor, Tensor]] = []
+        if weight is not None and weight.dim() == 4 and machine.on_gpu(weight.device):
+            # The layout of tensor cores, arranged once per sequence; signals follow the weights.
+            weight = weight.contiguous(memory_format=torch.channels_last)
         self.weight = None if weight is None else self.hold(weight)
 
     def hold(self, x: Tensor) -> Tensor:

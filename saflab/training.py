@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from saflab import checkpoints
 from saflab.augment import augment
+from saflab.capture import Captured
 from saflab.config import TrainConfig
 from saflab.data import Dataset
 from saflab.distributed import Averager, team
 from saflab.evaluation import Evaluation, encoded, evaluate
 from saflab.gradients import mode_of, predict, sequence
-from saflab.machine import describe_machine, peak_memory
+from saflab.machine import Arrival, describe_machine, peak_memory
 from saflab.models import build
 from saflab.network import Network
 from saflab.ops import choose
@@ -73,7 +75,11 @@ class RunStart:
 
 @dataclass(frozen=True, kw_only=True)
 class StepEnd:
-    """One batch is done; `step` of `steps` counts through all epochs, loss is per batch."""
+    """One batch is done; `step` of `steps` counts through all epochs, loss is per batch.
+
+    On a GPU the event comes when its numbers have, some steps after the host queued the work, and
+    `seconds` is the time of the host; over an epoch they add up to the time it took.
+    """
 
     epoch: int
     step: int
@@ -151,6 +157,15 @@ def _schedule(config: TrainConfig, step: int, total: int) -> float:
     return 0.5 * config.lr * (1.0 + math.cos(math.pi * (step // per_epoch) / config.epochs))
 
 
+class _Pending(NamedTuple):
+    """A step whose loss and number of correct answers are on their way from the device."""
+
+    step: int
+    lr: float
+    seconds: float
+    numbers: Arrival
+
+
 class _Run:
     """The state of one run: what a checkpoint holds."""
 
@@ -168,9 +183,20 @@ class _Run:
         self.averager = Averager(self.model) if self.team.size > 1 else None
         self.data = data.to(self.device)
         self.mean, self.std = data.moments()
+        # A graph reads the learning rate from memory, which only the fused optimizer can.
+        self.lr = torch.tensor(config.lr, device=self.device) if config.cuda_graph else config.lr
+        self.fused = config.cuda_graph or self.device.type == "cuda"
         self.optimizer = torch.optim.SGD(
-            self.model.parameters(), lr=config.lr, momentum=config.momentum
+            self.model.parameters(), lr=self.lr, momentum=config.momentum, fused=self.fused
         )
+        if config.cuda_graph and self.team.size > 1:
+            raise ValueError(
+                f"Expected one process for cuda_graph, but found {self.team.size}. Leave it out."
+            )
+        self.learn = Captured(self._learn, self.device) if config.cuda_graph else self._learn
+        self.generator = torch.Generator(self.device)
+        self.order = (-1, torch.empty(0))  # an epoch and the order of its images
+        self.pending: deque[_Pending] = deque()
         self.step = 0
         self.sums = [0.0, 0.0, 0.0]  # loss, correct, seconds of the epoch so far
         self.history: list[dict[str, Any]] = []
@@ -201,7 +227,8 @@ class _Run:
         different = [
             f"{name} {saved.get(name)!r} → {own[name]!r}"
             for name in own
-            if name not in ("device", "impl") and _plain(saved.get(name)) != _plain(own[name])
+            if name not in ("device", "impl", "cuda_graph")
+            and _plain(saved.get(name)) != _plain(own[name])
         ]
         if content["images"] != self.images or content["data"] != self.data.name:
             different.append(
@@ -215,49 +242,65 @@ class _Run:
             )
         checkpoints.restore(self.model, content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
+        for group in self.optimizer.param_groups:
+            group.update(lr=self.lr, fused=self.fused)  # the other device may have had others
         self.step, self.sums = content["step"], list(content["sums"])
         self.history = content["history"]
 
     def batch(self) -> tuple[Tensor, Tensor]:
         """Return the images and labels of the next step; depends on seed and step alone."""
         epoch, index = divmod(self.step, self.per_epoch)
-        order = torch.randperm(
-            self.images, generator=torch.Generator().manual_seed(_mixed(self.config.seed, epoch))
-        )
-        chosen = order[index * self.config.batch : (index + 1) * self.config.batch]
-        chosen = chosen.to(self.device)
+        if self.order[0] != epoch:
+            seed = torch.Generator().manual_seed(_mixed(self.config.seed, epoch))
+            order = torch.randperm(self.images, generator=seed)
+            self.order = (epoch, order.to(self.device))
+        chosen = self.order[1][index * self.config.batch : (index + 1) * self.config.batch]
         images, labels = self.data.train_images[chosen], self.data.train_labels[chosen]
         if self.config.augmentation:
-            generator = torch.Generator(self.device)
-            generator.manual_seed(_mixed(self.config.seed, epoch, index))
-            images = augment(images, generator)
+            self.generator.manual_seed(_mixed(self.config.seed, epoch, index))
+            images = augment(images, self.generator)
         return images, labels
 
-    def train_step(self, lr: float) -> tuple[float, float]:
-        """Train on the next batch; return its loss and number of correct predictions."""
+    def train_step(self, lr: float) -> None:
+        """Train on the next batch; its numbers go to `pending`."""
+        begin = time.perf_counter()
         images, labels = self.batch()
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        loss = torch.zeros((), device=self.device)
-        readouts = []
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_mixed(self.config.seed, self.step))
             # The whole batch is encoded, so that randomness does not depend on who takes what.
             x = encoded(images, self.mean, self.std, self.config.steps, self.config.encoder)
             rows, share = self.team.rows(len(labels))
             x, labels = x[:, rows], labels[rows]
-            self.optimizer.zero_grad(set_to_none=True)
-            for done in self.backward(x, labels):
-                loss += share * done.loss
-                readouts.append(done.readout)
-                if self.update == "step":
-                    self.update_weights(share)
-            if self.update == "sequence":
-                self.update_weights(share)
-        correct = (predict(torch.cat(readouts)) == labels).sum() if share else torch.zeros(())
+            alone = self.team.size == 1
+            numbers = self.learn(x, labels) if alone else self._learn(x, labels, share)
+            arrival = Arrival(numbers)
         self.step += 1
-        loss, correct = self.team.sum([float(loss), float(correct)], self.device)
-        return loss, correct
+        self.pending.append(_Pending(self.step, lr, time.perf_counter() - begin, arrival))
+
+    def _learn(self, x: Tensor, labels: Tensor, share: float = 1.0) -> Tensor:
+        """Train on one encoded batch; return its loss and number of correct answers.
+
+        Nothing here looks at a value, so that a GPU need not wait for the host.
+        """
+        loss = torch.zeros((), device=self.device)
+        readouts = []
+        self.optimizer.zero_grad(set_to_none=True)
+        for done in self.backward(x, labels):
+            loss += share * done.loss
+            readouts.append(done.readout)
+            if self.update == "step":
+                self.update_weights(share)
+        if self.update == "sequence":
+            self.update_weights(share)
+        correct = (predict(torch.cat(readouts)) == labels).sum()
+        if not share:
+            correct = torch.zeros_like(correct)
+        return self.team.total(torch.stack([loss.double(), correct.double()]))
 
     def update_weights(self, share: float) -> None:
         if self.averager is not None:
@@ -267,10 +310,33 @@ class _Run:
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         half = self.config.precision == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+        # A weight cast inside a recording must not be found by a later one.
+        cache = not self.config.cuda_graph
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half, cache_enabled=cache):
             yield from sequence(
                 self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse,
                 update=self.update, chunk=self.chunk,
+            )  # fmt: skip
+
+    def arrived(self, *, wait: bool) -> Iterator[StepEnd]:
+        """Yield the steps whose numbers have come from the device; with `wait`, all."""
+        while self.pending and (wait or self.pending[0].numbers.ready()):
+            begin = time.perf_counter()
+            step, lr, seconds, numbers = self.pending.popleft()
+            loss, correct = numbers.read()
+            seconds += time.perf_counter() - begin
+            if not math.isfinite(loss):
+                raise ValueError(
+                    f"Expected a finite loss, but found {loss} at step {step}. Lower the learning "
+                    "rate or check the input; the last checkpoint is from before."
+                )
+            epoch, index = divmod(step - 1, self.per_epoch)
+            size = min(self.config.batch, self.images - index * self.config.batch)
+            new = (loss * size, correct, seconds)
+            self.sums = [a + b for a, b in zip(self.sums, new, strict=True)]
+            yield StepEnd(
+                epoch=epoch + 1, step=step, steps=self.total, loss=loss, accuracy=correct / size,
+                lr=lr, seconds=seconds,
             )  # fmt: skip
 
     def evaluate(self) -> Evaluation:
@@ -353,21 +419,16 @@ def fit(
         controls.running.wait()
         if controls.stopping:
             break
-        begin = time.perf_counter()
-        lr = _schedule(config, run.step, run.total) if controls.lr is None else controls.lr
-        loss, correct = run.train_step(lr)
-        seconds = time.perf_counter() - begin
-        epoch, index = divmod(run.step - 1, run.per_epoch)
-        size = min(config.batch, run.images - index * config.batch)
-        run.sums = [a + b for a, b in zip(run.sums, (loss * size, correct, seconds), strict=True)]
-        yield StepEnd(
-            epoch=epoch + 1, step=run.step, steps=run.total, loss=loss, accuracy=correct / size,
-            lr=lr, seconds=seconds,
-        )  # fmt: skip
-        if run.step % run.per_epoch == 0:
+        run.train_step(
+            _schedule(config, run.step, run.total) if controls.lr is None else controls.lr
+        )
+        ended = run.step % run.per_epoch == 0
+        due = time.monotonic() - saved > save_every
+        yield from run.arrived(wait=ended or due)
+        if ended:
             last = run.evaluate() if evaluate_all or run.step == run.total else None
             end = EpochEnd(
-                epoch=epoch + 1, loss=run.sums[0] / run.images,
+                epoch=run.step // run.per_epoch, loss=run.sums[0] / run.images,
                 train_accuracy=run.sums[1] / run.images, test_accuracy=last and last.accuracy,
                 test_images=last.images if last else 0,
                 firing_rates=last.firing_rates if last else [], seconds=run.sums[2],
@@ -378,9 +439,10 @@ def fit(
             run.save(path)
             saved = time.monotonic()
             yield end
-        elif time.monotonic() - saved > save_every:
+        elif due:
             run.save(path)
             saved = time.monotonic()
+    yield from run.arrived(wait=True)
     finished = run.step >= run.total
     if not finished:
         run.save(path)

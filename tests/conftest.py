@@ -12,6 +12,9 @@ from saflab.config import TrainConfig
 from saflab.data import Dataset, digits
 
 torch.set_num_threads(1)
+if not torch.cuda.is_available():
+    # Read when kernels are defined, so before the first test imports Triton.
+    os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture(scope="session")

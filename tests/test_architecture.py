@@ -10,7 +10,7 @@ FLOORS = {
     "ops": 1, "synapses": 1,
     "layers": 2, "network": 2,
     "gradients": 3, "models": 3,
-    "config": 4, "record": 4,
+    "capture": 4, "config": 4, "record": 4,
     "evaluation": 5, "theory": 5,
     "checks": 6, "training": 6,
     "figures": 7,

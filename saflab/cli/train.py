@@ -37,8 +37,9 @@ _HELP = {
     "seed": "seed of weights, order and augmentation",
     "device": "auto, cpu or cuda",
     "precision": "float32 or bfloat16",
-    "impl": "time loop: auto, reference or cpu",
+    "impl": "time loop: auto, reference, cpu or gpu (Triton)",
     "chunk": "time steps per backward pass (OTTT, SAF-E)",
+    "cuda_graph": "record the training step as a CUDA graph (CUDA GPU only)",
 }
 # What `saflab train` reduces so that it ends within two minutes on two cores.
 QUICK: dict[str, Any] = {"limit": 5000, "channels": (16, 32, 64), "augmentation": False}
@@ -51,6 +52,8 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
         flag, default = f"--{field.name.replace('_', '-')}", field.default
         if field.name == "augmentation":
             parser.add_argument("--no-augmentation", dest="augmentation", action="store_false")
+        elif default is False:
+            parser.add_argument(flag, action="store_true", help=_HELP[field.name])
         elif field.name == "channels":
             parser.add_argument(flag, type=int, nargs="+", help=_HELP[field.name])
         else:

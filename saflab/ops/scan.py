@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from functools import cache
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch
@@ -10,9 +13,9 @@ from torch import Tensor
 from saflab.neurons import LIFParams, LIFState, OTTTState, SAFState, total_weight
 from saflab.ops import cpu, reference
 
-__all__ = ["IMPLEMENTATIONS", "choose", "kinds", "scan", "zero_state"]
+__all__ = ["IMPLEMENTATIONS", "choose", "has_triton", "kinds", "scan", "zero_state"]
 
-IMPLEMENTATIONS = ("auto", "reference", "cpu")
+IMPLEMENTATIONS = ("auto", "reference", "cpu", "gpu")
 _STATES: dict[str, type[Any]] = {"lif": LIFState, "ottt": OTTTState, "saf": SAFState}
 
 
@@ -22,13 +25,26 @@ def kinds() -> tuple[str, ...]:
 
 
 def zero_state(kind: str, like: Tensor) -> Any:
-    """Return the state before the first step: u[0] = s[0] = â[0] = 0."""
+    """Return the state before the first step: u[0] = s[0] = â[0] = 0, in float32 or float64."""
     state = _STATES[kind]
-    return state(*(torch.zeros_like(like) for _ in state._fields))
+    return state(*(torch.zeros_like(like, dtype=_wide(like)) for _ in state._fields))
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    """Return the type of state and arithmetic: float32, or float64 for float64 currents."""
+    return torch.float64 if x.dtype == torch.float64 else torch.float32
+
+
+@cache
+def has_triton() -> bool:
+    """Whether Triton is installed; there is none for macOS and Windows."""
+    return find_spec("triton") is not None
 
 
 def choose(impl: str, device: torch.device) -> str:
     """Return the implementation that `impl` means on `device`.
+
+    "auto" is "gpu" on a CUDA device where Triton is installed, else "cpu", which runs anywhere.
 
     Raises:
         ValueError: If `impl` is unknown or cannot run on `device`.
@@ -36,7 +52,15 @@ def choose(impl: str, device: torch.device) -> str:
     if impl not in IMPLEMENTATIONS:
         raise ValueError(f"Expected an implementation in {IMPLEMENTATIONS}, but found {impl!r}.")
     if impl == "auto":
-        return "cpu"
+        return "gpu" if device.type == "cuda" and has_triton() else "cpu"
+    if impl == "gpu":
+        interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+        if not has_triton() or (device.type != "cuda" and not interpreted):
+            found = f"the device {device}" if has_triton() else "no Triton"
+            raise ValueError(
+                f"Expected Triton and a CUDA device for impl='gpu', but found {found}. "
+                "Use impl='auto', which takes what there is."
+            )
     return impl
 
 
@@ -61,11 +85,13 @@ def scan(
         state: State at `start`, or None for zeros.
         p: Neuron constants.
         start: Number of steps already taken; sets Λ[t] for the clamp surrogate.
-        impl: "auto", "reference" or "cpu".
+        impl: "auto", "reference", "cpu" or "gpu", see `choose`.
         detach_reset: For "lif": no gradient through the reset.
 
     Returns:
-        Outputs of every step — s, (s, â) or â — of shape (C, B, *features), and the state.
+        Outputs of every step — s, (s, â) or â — of shape (C, B, *features) and the type of the
+        currents, and the state. For bfloat16 and float16 currents, state and arithmetic are
+        float32 and an output is rounded once: exactly at λ = 1/2 for T ≤ 8 and T ≤ 11.
 
     Raises:
         ValueError: If `kind` or `impl` is unknown, C is 0, shapes differ, or a current is not a
@@ -82,19 +108,34 @@ def scan(
         raise ValueError(
             f"Expected floating-point currents, but found {currents.dtype}. Convert with .float()."
         )
-    if torch.is_autocast_enabled(currents.device.type):
-        currents = currents.float()  # the state stays float32 under autocast
-    if state is None:
-        state = zero_state(kind, currents[0])
-    elif state[0].shape != currents.shape[1:]:
+    impl, dtype, wide = choose(impl, currents.device), currents.dtype, _wide(currents)
+    before: Any = zero_state(kind, currents[0]) if state is None else state
+    if before[0].shape != currents.shape[1:]:
         raise ValueError(
             f"Expected a state of shape {tuple(currents.shape[1:])}, but found "
-            f"{tuple(state[0].shape)}. Start every new sequence or batch size with state=None."
+            f"{tuple(before[0].shape)}. Start every new sequence or batch size with state=None."
         )
-    ops: Any = reference if choose(impl, currents.device) == "reference" else cpu
+    before = _STATES[kind](*(x.to(wide) for x in before))
+    if impl == "gpu":
+        return _scan_gpu(kind, currents, before, p, start, detach_reset)
+    ops: Any = reference if impl == "reference" else cpu
+    currents = currents.to(wide)
     if kind == "lif":
-        return ops.lif(currents, state, p, detach_reset=detach_reset)
-    if kind == "ottt":
-        return ops.ottt(currents, state, p)
-    totals = [total_weight(p.leak, start + c + 1) for c in range(currents.shape[0])]
-    return ops.saf(currents, state, p, totals)
+        out, state = ops.lif(currents, before, p, detach_reset=detach_reset)
+    elif kind == "ottt":
+        (spikes, traces), state = ops.ottt(currents, before, p)
+        return (spikes.to(dtype), traces.to(dtype)), state
+    else:
+        totals = [total_weight(p.leak, start + c + 1) for c in range(currents.shape[0])]
+        out, state = ops.saf(currents, before, p, totals)
+    return out.to(dtype), state
+
+
+def _scan_gpu(
+    kind: str, currents: Tensor, state: Any, p: LIFParams, start: int, detach_reset: bool
+) -> tuple[Any, Any]:
+    from saflab.ops import gpu  # needs Triton
+
+    if kind == "lif":
+        return gpu.lif(currents, state, p, detach_reset=detach_reset)
+    return gpu.ottt(currents, state, p) if kind == "ottt" else gpu.saf(currents, state, p, start)
