@@ -9,6 +9,7 @@ FLOORS = {
     "rules": 0, "ops": 1, "synapses": 1, "network": 2, "layers": 2, "models": 3, "gradients": 3,
     "record": 4, "config": 4, "theory": 5, "evaluation": 5, "training": 6, "checks": 6,
     "figures": 7, "widgets": 8, "notebooks": 8, "bench": 9, "cli": 10, "__main__": 11,
+    "energy": 4, "saved": 7, "nir": 8,
 }  # fmt: skip
 
 

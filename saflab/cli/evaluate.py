@@ -24,17 +24,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate, and return the exit status."""
     from saflab import checkpoints
-    from saflab.config import TrainConfig
     from saflab.data import load
     from saflab.evaluation import compare, evaluate
-    from saflab.training import build_model
+    from saflab.saved import network_of
 
     content = checkpoints.load(options.checkpoint)
-    values = {**content["config"], "device": "cpu"}
-    values["channels"] = values["channels"] and tuple(values["channels"])
-    config = TrainConfig(**values)
-    model = build_model(config, tuple(content["shape"]), len(content["classes"]))
-    checkpoints.restore(model, content["model"])
+    config, model = network_of(content)
     data = load(content["data"], options.root, limit=1)
     common = {
         "mean": content["mean"], "std": content["std"], "steps": config.steps,
