@@ -8,8 +8,8 @@
 Assumptions: 32-bit floating point in 45 nm, 4.6 pJ per multiply-accumulate and 0.9 pJ per
 addition; hardware that does nothing for a neuron that is silent; an input of real numbers is
 multiplied, once if it is the same at every step. Zero padding is no synapse, so that networks of
-small images count below the usual figure (vgg11 525 M, not 606 M). Biases, pooling, activation functions, and moving
-data are left out, and the last usually costs more than all arithmetic.
+small images count below the usual figure (vgg11 525 M, not 606 M). Biases, pooling, activation
+functions, and moving data are left out, and the last usually costs more than all arithmetic.
 
 Reference: Horowitz, "Computing's energy problem", ISSCC 2014.
 """

@@ -127,8 +127,9 @@ def test_every_rule_counts_the_same_spikes(rule, chunk):
 
 
 def test_vgg11_has_the_published_number_of_operations_less_the_padding():
-    sizes = [(3, 64, 32), (64, 128, 32), (128, 256, 16), (256, 256, 16), (256, 512, 8),
-             (512, 512, 8), (512, 512, 4), (512, 512, 4)]  # channels in and out, extent  # fmt: skip
+    # Channels in, channels out, and extent of each convolution.
+    sizes = [(3, 64, 32), (64, 128, 32), (128, 256, 16), (256, 256, 16)]
+    sizes += [(256, 512, 8), (512, 512, 8), (512, 512, 4), (512, 512, 4)]
     assert sum(9 * m * c * n * n for m, c, n in sizes) + 5120 == pytest.approx(605.7e6, rel=1e-4)
     network = build("vgg11", (3, 32, 32), 10)
     found = []

@@ -29,6 +29,8 @@ Conventions, and what is done about each:
   loop no delay. Nodes are named in the order of their evaluation, which readers rely upon.
 - *Weights*: standardisation and scaling are folded in: W ← scale·standardise(W), in float32.
 - *Pooling* is NIR's `AvgPool2d`, which snnTorch and SpikingJelly read and Norse 1.1 does not.
+- *Norse 1.1* evaluates breadth first, so that a skip arrives a step apart from what it is added
+  to: give it networks without pooling and skips, such as `mlp`.
 
 Folding and the loop round differently from our own run, so a spike may flip where u lies within
 rounding of V; `tests/test_nir.py` counts them.
@@ -39,6 +41,7 @@ Reference: Pedersen et al., Nature Communications 15, 8122 (2024).
 from saflab.nir.files import export_checkpoint as export_checkpoint
 from saflab.nir.files import import_file as import_file
 from saflab.nir.files import read_graph as read_graph
+from saflab.nir.files import write_graph as write_graph
 from saflab.nir.reading import from_nir as from_nir
 from saflab.nir.writing import DT as DT
 from saflab.nir.writing import to_nir as to_nir
