@@ -272,6 +272,7 @@ def test_a_foreign_lif_imports_when_its_writer_subtracted(tmp_path):
 def test_files_that_snntorch_and_norse_write(tmp_path):
     snn = pytest.importorskip("snntorch")
     export = pytest.importorskip("snntorch.export_nir").export_to_nir
+    torch.manual_seed(0)
     beta, v = torch.full((20,), 0.9), torch.ones(20)
     lif = snn.Leaky(beta=beta, threshold=v, init_hidden=True, reset_delay=False)
     theirs = torch.nn.Sequential(torch.nn.Linear(64, 20), lif, torch.nn.Linear(20, 10))
@@ -281,8 +282,7 @@ def test_files_that_snntorch_and_norse_write(tmp_path):
     with pytest.raises(ValueError, match="reset by subtraction"):
         from_nir(graph)
     model = from_nir(graph, reset="subtract")
-    torch.manual_seed(0)
-    x = constant(0.6 * torch.randn(50, 64), STEPS)
+    x = constant(0.5 * torch.randn(50, 64), STEPS)
     spikes = []
     lif.register_forward_hook(lambda module, inputs, out: spikes.append(out.detach()))
     for now in x:
