@@ -9,6 +9,7 @@ from torch import Tensor
 
 from saflab.augment import normalise
 from saflab.encoders import encode
+from saflab.energy import SpikeCounter
 from saflab.gradients import mode_of, predict
 from saflab.network import Network
 from saflab.record import record
@@ -51,6 +52,7 @@ def evaluate(
     precision: str = "float32",
     batch: int = 50,
     seed: int = 0,
+    counter: SpikeCounter | None = None,
 ) -> Evaluation:
     """Classify images and count correct answers and spikes.
 
@@ -66,6 +68,7 @@ def evaluate(
         precision: "float32" or "bfloat16".
         batch: Images at a time.
         seed: Of a random encoder.
+        counter: Counts the spikes, for `SpikeCounter.energy` afterwards; made for `rule`.
 
     Raises:
         ValueError: If there are no images, or as the encoder says.
@@ -76,39 +79,25 @@ def evaluate(
     model.eval()
     # Counted on the device and read at the end, so that a GPU need not wait for the host.
     correct = torch.zeros((), dtype=torch.int64, device=images.device)
-    spikes: dict[int, Tensor] = {}
-    neurons: dict[int, int] = {}
-    before: dict[int, Tensor] = {}
-
-    def observe(population: int, current: Tensor, out: Tensor) -> None:
-        if population == model.readout:
-            return
-        # s[t] = â[t] − λ·â[t−1], so the sum of spikes needs the sum of â now and before.
-        total = out.sum(dtype=torch.float64)
-        spikes[population] = spikes.get(population, 0.0) + total
-        if mode.kind == "saf":
-            if population in before:
-                spikes[population] = spikes[population] - model.neuron.leak * before[population]
-            before[population] = total
-        neurons[population] = neurons.get(population, 0) + out.numel()
-
+    counter = counter or SpikeCounter(model, mode.kind)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for first in range(0, len(images), batch):
             part = images[first : first + batch]
             x = encoded(part, mean, std, steps, encoder)
-            before.clear()
+            counter.start(x)
             with torch.autocast(
                 images.device.type, torch.bfloat16, enabled=precision == "bfloat16"
             ):
                 state, prepared, o = None, model.prepare(), []
                 for t in range(steps):  # step by step: memory does not grow with T
-                    now, state = model(x[t : t + 1], state, mode, prepared, observe)
+                    now, state = model(x[t : t + 1], state, mode, prepared, counter)
                     o.append(now)
             correct += (predict(torch.cat(o)) == labels[first : first + batch]).sum()
     model.train(training)
-    rates = [float(spikes[k]) / neurons[k] for k in sorted(spikes)]
-    return Evaluation(accuracy=int(correct) / len(images), images=len(images), firing_rates=rates)
+    return Evaluation(
+        accuracy=int(correct) / len(images), images=len(images), firing_rates=counter.rates()
+    )
 
 
 def encoded(

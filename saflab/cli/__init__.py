@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from saflab.cli import bench, doctor, evaluate, lab, train, verify
+from saflab.cli import bench, doctor, evaluate, export, import_, lab, train, verify
 
 __all__ = ["main"]
 
@@ -15,6 +15,8 @@ COMMANDS: dict[str, ModuleType] = {
     "lab": lab,
     "train": train,
     "eval": evaluate,
+    "export": export,
+    "import": import_,
     "verify": verify,
     "bench": bench,
     "doctor": doctor,

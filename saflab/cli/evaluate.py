@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", help="folder of a run, or its checkpoint.pt")
     parser.add_argument("--rule", help="run as this rule does; bptt runs as LIF")
     parser.add_argument("--compare", action="store_true", help="SAF against LIF: count flips")
+    parser.add_argument("--energy", action="store_true", help="operations and energy per image")
     parser.add_argument("--root", help="folder with the data")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -24,26 +25,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate, and return the exit status."""
     from saflab import checkpoints
-    from saflab.config import TrainConfig
     from saflab.data import load
+    from saflab.energy import SpikeCounter
     from saflab.evaluation import compare, evaluate
-    from saflab.training import build_model
+    from saflab.gradients import mode_of
+    from saflab.saved import network_of
 
     content = checkpoints.load(options.checkpoint)
-    values = {**content["config"], "device": "cpu"}
-    values["channels"] = values["channels"] and tuple(values["channels"])
-    config = TrainConfig(**values)
-    model = build_model(config, tuple(content["shape"]), len(content["classes"]))
-    checkpoints.restore(model, content["model"])
+    config, model = network_of(content)
     data = load(content["data"], options.root, limit=1)
     common = {
         "mean": content["mean"], "std": content["std"], "steps": config.steps,
         "encoder": config.encoder, "seed": config.seed,
     }  # fmt: skip
+    rule = options.rule or config.rule
+    counter = SpikeCounter(model, mode_of(rule).kind)
     result: dict[str, Any] = asdict(
-        evaluate(model, data.test_images, data.test_labels, rule=options.rule or config.rule,
-                 **common)
-    )  # fmt: skip
+        evaluate(model, data.test_images, data.test_labels, rule=rule, counter=counter, **common)
+    )
+    energy = counter.energy() if options.energy else None
+    if energy:
+        result["energy"] = {
+            **asdict(energy), "spiking_nj": energy.spiking_nj, "synaptic_nj": energy.synaptic_nj,
+            "update_nj": energy.update_nj, "dense_nj": energy.dense_nj,
+        }  # fmt: skip
     if options.compare:
         result |= asdict(compare(model, data.test_images, data.test_labels, **common))
     if options.json:
@@ -51,10 +56,12 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print(
         f"{content['data']}: {100 * result['accuracy']:.2f} % of {result['images']:,} test "
-        f"images, run as {options.rule or config.rule}."
+        f"images, run as {rule}."
     )
     rates = ", ".join(f"{rate:.3f}" for rate in result["firing_rates"])
     print(f"Spikes per neuron and step, by layer: {rates}.")
+    if energy:
+        print(energy.table())
     if options.compare:
         print(
             f"SAF {100 * result['saf_accuracy']:.2f} %, as LIF "

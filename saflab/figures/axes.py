@@ -75,7 +75,8 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
     for m in panel.marks:
         _draw_mark(ax, m, span)
     left, right, low, high = span
-    ax.set_xlim(left, right)
+    half = 0.5 if panel.names else 0.0  # room for the first and the last bar, as in svg
+    ax.set_xlim(left - half, right + half)
     ax.set_ylim((high, low) if any(m.kind == "grid" for m in panel.marks) else (low, high))
     ax.set_title(panel.title, color=INK, fontsize=11, loc="left")
     ax.set_xlabel(panel.x, color=INK)

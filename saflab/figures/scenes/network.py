@@ -9,6 +9,7 @@ from torch import Tensor
 
 from saflab.data import Dataset, digits
 from saflab.encoders import constant
+from saflab.energy import ADD_PJ, MAC_PJ, SpikeCounter
 from saflab.figures.curves import bars, firing_rates
 from saflab.figures.panel import BLUE, ORANGE, Panel, mark
 from saflab.figures.traces import raster, readout
@@ -19,10 +20,6 @@ from saflab.neurons import LIFParams
 from saflab.record import record
 
 __all__ = ["energy", "player", "small_network"]
-
-# Energy of one 32-bit addition and one multiply-accumulate in 45 nm, in picojoule
-# (Horowitz, "Computing's energy problem", ISSCC 2014).
-ADD_PJ, MAC_PJ = 0.9, 4.6
 
 
 @lru_cache(maxsize=1)
@@ -90,19 +87,18 @@ def energy(steps: int = 6, leak: float = 0.5) -> tuple[Panel, ...]:
     """
     network = small_network(leak)
     images, labels = _test(200)
-    seen = record(network, constant(images, steps))
-    fan_out = [(out.weight.shape[0], out.weight.shape[1]) for out in _layers(network)]
-    dense = sum(rows * columns for rows, columns in fan_out)
-    # The image is constant, so its synapse is multiplied once; spikes only add.
-    spikes = [float(p.s.sum()) / len(images) for p in seen.populations]
-    additions = sum(n * rows for n, (rows, _) in zip(spikes, fan_out[1:], strict=True))
-    first = fan_out[0][0] * fan_out[0][1]
-    spiking = (first * MAC_PJ + additions * ADD_PJ) / 1000.0
+    x = constant(images, steps)
+    seen = record(network, x)
+    counter = SpikeCounter(network)
+    counter.start(x)
+    for population, run in enumerate(seen.populations, 1):
+        counter(population, run.U, run.s)
+    spent = counter.energy()
     right = [
         float((predict(seen.readout[:t]) == labels).double().mean()) * 100.0
         for t in range(1, steps + 1)
     ]
-    cost = {"spiking": spiking, "same network, not spiking": dense * MAC_PJ / 1000.0}
+    cost = {"spiking": spent.spiking_nj, "same network, not spiking": spent.dense_nj}
     anytime = Panel(
         title="Accuracy if stopped early",
         x="time (steps)",
@@ -116,12 +112,9 @@ def energy(steps: int = 6, leak: float = 0.5) -> tuple[Panel, ...]:
         ylim=(0.0, 105.0),
     )
     says = (
-        f"{additions:.0f} synaptic additions and {first} multiplications, {spiking:.1f} nJ per "
-        f"image, against {cost['same network, not spiking']:.1f} nJ without spikes "
+        f"{spent.additions:.0f} synaptic additions and {spent.multiplications:.0f} "
+        f"multiplications cost {spent.synaptic_nj:.1f} nJ per image, the membranes "
+        f"{spent.update_nj:.1f} nJ, against {spent.dense_nj:.1f} nJ without spikes "
         f"(arithmetic alone, {ADD_PJ} pJ per addition and {MAC_PJ} pJ per multiplication, 45 nm)."
     )
     return bars(cost, "Energy per image", "nJ", says), firing_rates(seen), anytime
-
-
-def _layers(network: Network) -> list[torch.nn.Linear]:
-    return [m for m in network.modules() if isinstance(m, torch.nn.Linear)]

@@ -1,0 +1,156 @@
+"""Checkpoints to NIR files and back; a file is whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saflab import checkpoints
+from saflab.config import TrainConfig
+from saflab.data import Dataset
+from saflab.nir.package import nir_package
+from saflab.nir.reading import from_nir
+from saflab.nir.writing import to_nir
+from saflab.saved import network_of, wiring
+
+__all__ = ["export_checkpoint", "import_file", "read_graph", "write_graph"]
+
+
+def export_checkpoint(checkpoint: str | Path, path: str | Path) -> Any:
+    """Write the network of a checkpoint as a NIR file and return the graph.
+
+    The file also holds what a user needs to feed it: T, encoder, and the mean and standard
+    deviation that normalise an image in [0, 1].
+
+    Raises:
+        CheckpointError: If there is no whole checkpoint.
+        ValueError: If nir is missing, the file cannot be written, or as `to_nir`.
+    """
+    nir_package()
+    content = checkpoints.load(checkpoint)
+    config, model = network_of(content)
+    graph = to_nir(
+        model,
+        tuple(content["shape"]),
+        {
+            "writer": "saflab",
+            "steps": config.steps,
+            "encoder": config.encoder,
+            "data": content["data"],
+            "mean": np.array(content["mean"]),
+            "std": np.array(content["std"]),
+            "classes": "\n".join(content["classes"]),
+        },
+    )
+    write_graph(graph, Path(path))
+    return graph
+
+
+def write_graph(graph: Any, path: Path) -> None:
+    """Write a NIR graph so that a crash leaves the old file or the new, never a part."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nir_package().write(temporary, graph)
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise ValueError(
+            f"Expected to write {path}, but found it impossible ({error}). Free some space or "
+            "choose another file."
+        ) from error
+
+
+def read_graph(path: str | Path) -> Any:
+    """Return the `nir.NIRGraph` in a file.
+
+    Raises:
+        ValueError: If nir or the file is missing, or the file is damaged or not a NIR graph.
+    """
+    nir, path = nir_package(), Path(path)
+    if not path.is_file():
+        raise ValueError(f"Expected a NIR file at {path}, but found none. Check the name.")
+    try:
+        graph = nir.read(path)
+    except Exception as error:
+        raise ValueError(
+            f"Expected a NIR file (HDF5), but found {path} damaged or of another kind "
+            f"({type(error).__name__}: {error}). Export it again."
+        ) from error
+    if not isinstance(graph, nir.NIRGraph):
+        raise ValueError(
+            f"Expected a NIR graph, but found a single {type(graph).__name__} in {path}."
+        )
+    return graph
+
+
+def import_file(
+    path: str | Path,
+    out: str | Path,
+    data: Dataset,
+    *,
+    steps: int | None = None,
+    encoder: str | None = None,
+    dt: float | None = None,
+    reset: str = "as written",
+) -> Path:
+    """Write the network of a NIR file as a checkpoint that `saflab eval` runs; return its path.
+
+    Args:
+        path: NIR file.
+        out: Folder for checkpoint.pt.
+        data: Images it classifies; normalised as the file says, else by their own moments.
+        steps: T; None takes the file's own.
+        encoder: One of `ENCODERS`; None takes the file's own, else a constant current.
+        dt: As `from_nir`.
+        reset: As `from_nir`.
+
+    Raises:
+        ValueError: As `read_graph` and `from_nir`, or if the file does not say T or its network
+            does not fit the images.
+    """
+    graph = read_graph(path)
+    network, facts = from_nir(graph, dt=dt, reset=reset), graph.metadata
+    if steps is None and "steps" not in facts:
+        raise ValueError("Expected a number of steps, but found none in the file. Add --steps 6.")
+    config = TrainConfig(
+        rule="bptt",
+        steps=int(np.asarray(facts["steps"])) if steps is None else steps,
+        encoder=encoder or _text(facts.get("encoder", "constant")),
+        leak=network.neuron.leak,
+        threshold=network.neuron.threshold,
+    )
+    size = int(np.prod(next(iter(graph.input_type.values()))))
+    classes = int(np.prod(next(iter(graph.output_type.values()))))
+    if size != int(np.prod(data.shape)) or classes != len(data.classes):
+        raise ValueError(
+            f"Expected a network for images of {tuple(data.shape)} in {len(data.classes)} "
+            f"classes ({data.name}), but found {size} inputs and {classes} outputs. Choose its "
+            "data with --data."
+        )
+    mean, std = data.moments()
+    run = asdict(config)
+    content = {
+        "config": {key: run[key] for key in ("rule", "steps", "encoder", "leak", "threshold")},
+        "shape": list(data.shape),
+        "classes": list(data.classes),
+        "data": data.name,
+        "mean": [float(v) for v in np.asarray(facts.get("mean", mean))],
+        "std": [float(v) for v in np.asarray(facts.get("std", std))],
+        "model": network.state_dict(),
+        "wiring": wiring(network),
+    }
+    checkpoint = Path(out) / "checkpoint.pt"
+    checkpoints.save(checkpoint, content)
+    return checkpoint
+
+
+def _text(value: Any) -> str:
+    value = value.item() if isinstance(value, np.ndarray) else value
+    return value.decode() if isinstance(value, bytes) else str(value)
