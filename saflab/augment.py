@@ -15,12 +15,12 @@ def normalise(images: Tensor, mean: list[float], std: list[float]) -> Tensor:
     """Return (image/255 − mean)/std per channel, float32.
 
     Args:
-        images: uint8, shape (B, C, H, W).
+        images: uint8, shape (B, C, H, W) or, over time, (B, T, C, H, W).
         mean: Per channel, in [0, 1].
         std: Per channel, above 0.
     """
-    m = torch.tensor(mean, device=images.device).view(1, -1, 1, 1)
-    s = torch.tensor(std, device=images.device).clamp(min=1e-8).view(1, -1, 1, 1)
+    m = torch.tensor(mean, device=images.device).view(-1, 1, 1)
+    s = torch.tensor(std, device=images.device).clamp(min=1e-8).view(-1, 1, 1)
     return (images.float() / 255.0 - m) / s
 
 
@@ -82,7 +82,11 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     """Return uint8 images after random crop (pad 4), cutout and horizontal flip.
 
     Images below 16 pixels (digits) are only shifted by one pixel: mirroring a digit changes it.
+    Frames over time, (B, T, C, H, W), are only shifted, all of a recording alike: a mirrored
+    gesture is another one, and no event is grey.
     """
+    if images.dim() == 5:
+        return crop(images.flatten(1, 2), 2, generator).view_as(images)
     if min(images.shape[2:]) < 16:
         return crop(images, 1, generator)
     return flip(cutout(crop(images, 4, generator), generator), generator)

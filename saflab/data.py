@@ -14,7 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["Dataset", "cifar", "digits", "image_folder", "load", "search_folders"]
+from saflab.download import DataError, arriving, settle
+
+__all__ = ["DataError", "Dataset", "cifar", "digits", "image_folder", "load", "search_folders"]
 
 DATASETS = ("auto", "cifar10", "cifar100", "digits")
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -24,10 +26,6 @@ _HELP = (
 )
 
 
-class DataError(ValueError):
-    """Data that is missing or cannot be read; the message says what to do."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Images and labels of a classification task.
@@ -35,7 +33,7 @@ class Dataset:
     Args:
         name: Name for logs.
         source: Where it came from.
-        train_images: uint8, shape (N, C, H, W), 0…255.
+        train_images: uint8, shape (N, C, H, W), 0…255; or (N, T, C, H, W), frames over time.
         train_labels: int64, shape (N,).
         test_images: As `train_images`.
         test_labels: As `train_labels`.
@@ -53,12 +51,12 @@ class Dataset:
     @property
     def shape(self) -> tuple[int, ...]:
         """(C, H, W)."""
-        return tuple(self.train_images.shape[1:])
+        return tuple(self.train_images.shape[-3:])
 
     def moments(self) -> tuple[list[float], list[float]]:
         """Return mean and standard deviation per channel of the training images, in [0, 1]."""
         # Channel by channel, so that the float copy stays small.
-        channels = [self.train_images[:, c].float() / 255.0 for c in range(self.shape[0])]
+        channels = [self.train_images.select(-3, c).float() / 255.0 for c in range(self.shape[0])]
         return [float(c.mean()) for c in channels], [float(c.std()) for c in channels]
 
     def to(self, device: torch.device) -> Dataset:
@@ -111,7 +109,7 @@ def _read_image(path: Path) -> np.ndarray:
         ) from error
 
 
-def _spread(n: int, limit: int | None) -> Sequence[int]:
+def spread(n: int, limit: int | None) -> Sequence[int]:
     """Return `limit` indices spread evenly over 0…n−1 (all if None)."""
     if limit is None or limit >= n:
         return range(n)
@@ -130,7 +128,7 @@ def _read_split(folder: Path, limit: int | None) -> tuple[Tensor, Tensor, tuple[
         raise DataError(
             f"Expected images as {folder}/<class>/*.jpg or *.png, but found none. {_HELP}"
         )
-    chosen = [files[i] for i in _spread(len(files), limit)]
+    chosen = [files[i] for i in spread(len(files), limit)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         arrays = list(pool.map(_read_image, (path for path, _ in chosen)))
     shapes = {a.shape for a in arrays}
@@ -180,14 +178,19 @@ def _torchvision(name: str, root: Path, download: bool, limit: int | None) -> Da
 
     kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
     try:
-        train = kind(str(root), train=True, download=download)
-        test = kind(str(root), train=False, download=False)
+        if download:
+            with arriving(root) as temporary:
+                kind(str(temporary), download=True)
+                settle(temporary / kind.base_folder, root / kind.base_folder)
+        train, test = kind(str(root), train=True), kind(str(root), train=False)
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(
             f"Expected {name} in {root}, but found it missing, damaged or unreachable ({error}). "
             "Delete the damaged folder and repeat with --download, or see the README for images."
         ) from error
-    keep = _spread(len(train.targets), limit)
+    keep = spread(len(train.targets), limit)
 
     def tensors(split: Any, keep: Sequence[int]) -> tuple[Tensor, Tensor]:
         images = torch.from_numpy(split.data[list(keep)]).permute(0, 3, 1, 2).contiguous()

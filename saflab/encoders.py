@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["ENCODERS", "constant", "encode", "latency", "poisson"]
+__all__ = ["ENCODERS", "constant", "encode", "latency", "over_time", "poisson"]
 
 
 def _check(images: Tensor, steps: int) -> None:
@@ -72,6 +72,28 @@ def latency(images: Tensor, steps: int) -> Tensor:
     when = torch.round((steps - 1) * (1.0 - images))
     times = torch.arange(steps, device=images.device).view(-1, *(1,) * images.dim())
     return ((times == when) & (images > 0)).to(images.dtype)
+
+
+def over_time(frames: Tensor, steps: int) -> Tensor:
+    """Return x[t] = frame t of data that vary over time by themselves.
+
+    Args:
+        frames: Shape (B, T, *features), any range.
+        steps: T ≥ 1; as many as there are frames.
+
+    Returns:
+        Shape (T, B, *features), a view.
+
+    Raises:
+        ValueError: As `constant`, or if there is another number of frames.
+    """
+    _check(frames, steps)
+    if frames.shape[1] != steps:
+        raise ValueError(
+            f"Expected T = {steps} frames, but found {frames.shape[1]}. Use T = {frames.shape[1]}, "
+            "or load the data with as many steps."
+        )
+    return frames.transpose(0, 1)
 
 
 def _check_unit(images: Tensor) -> None:

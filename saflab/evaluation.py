@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saflab.augment import normalise
-from saflab.encoders import encode
+from saflab.encoders import encode, over_time
 from saflab.gradients import mode_of, predict
 from saflab.network import Network
 from saflab.record import record
@@ -56,7 +56,7 @@ def evaluate(
 
     Args:
         model: The network.
-        images: uint8, shape (N, C, H, W).
+        images: uint8, shape (N, C, H, W) or (N, T, C, H, W).
         labels: Shape (N,).
         mean: Per channel, as in training.
         std: Per channel, as in training.
@@ -112,7 +112,17 @@ def evaluate(
 def encoded(
     images: Tensor, mean: list[float], std: list[float], steps: int, encoder: str
 ) -> Tensor:
-    """Return uint8 images as network input: normalised for a constant current, else in [0, 1]."""
+    """Return uint8 images as network input: normalised for a constant current, else in [0, 1].
+
+    Images over time, (B, T, C, H, W), are normalised, and frame t is the current of step t.
+    """
+    if images.dim() == 5:
+        if encoder != "constant":
+            raise ValueError(
+                f"Expected encoder 'constant' for data over time, but found {encoder!r}. Leave the "
+                "encoder out: the frames are the input."
+            )
+        return over_time(normalise(images, mean, std), steps)
     floats = normalise(images, mean, std) if encoder == "constant" else images.float() / 255.0
     return encode(floats, steps, encoder)
 
@@ -136,7 +146,7 @@ def compare(
 
     Args:
         model: The network.
-        images: uint8, shape (N, C, H, W).
+        images: uint8, shape (N, C, H, W) or (N, T, C, H, W).
         labels: Shape (N,).
         mean: Per channel, as in training.
         std: Per channel, as in training.

@@ -25,8 +25,8 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate, and return the exit status."""
     from saflab import checkpoints
     from saflab.config import TrainConfig
-    from saflab.data import load
     from saflab.evaluation import compare, evaluate
+    from saflab.events import load
     from saflab.training import build_model
 
     content = checkpoints.load(options.checkpoint)
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     config = TrainConfig(**values)
     model = build_model(config, tuple(content["shape"]), len(content["classes"]))
     checkpoints.restore(model, content["model"])
-    data = load(content["data"], options.root, limit=1)
+    data = load(content["data"], options.root, steps=config.steps, limit=1)
     common = {
         "mean": content["mean"], "std": content["std"], "steps": config.steps,
         "encoder": config.encoder, "seed": config.seed,

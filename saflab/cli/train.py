@@ -60,7 +60,8 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     _add_config(parser)
-    parser.add_argument("--data", default="auto", help="auto, cifar10, cifar100 or digits")
+    parser.add_argument("--data", default="auto", help="auto, cifar10, cifar100, digits, or "
+                        "recordings: nmnist, dvsgesture, cifar10dvs")  # fmt: skip
     parser.add_argument("--root", help="folder with the data (default: SAFLAB_DATA, ./data, …)")
     parser.add_argument("--download", action="store_true", help="fetch the data if it is missing")
     parser.add_argument("--limit", type=int, help="number of training images; 0 takes all")
@@ -76,11 +77,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train, and return the exit status."""
     from saflab.config import TrainConfig
-    from saflab.data import load
+    from saflab.events import load
 
     quick = options.limit is None and options.channels is None and options.model == "convnet"
     limit = QUICK["limit"] if quick else (options.limit or None)
-    data = load(options.data, options.root, download=options.download, limit=limit)
+    data = load(
+        options.data, options.root, steps=options.steps, download=options.download, limit=limit
+    )
     values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
     if quick:
         values |= {name: QUICK[name] for name in ("channels", "augmentation")}
