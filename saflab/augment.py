@@ -18,7 +18,16 @@ def normalise(images: Tensor, mean: list[float], std: list[float]) -> Tensor:
         images: uint8, shape (B, C, H, W) or, over time, (B, T, C, H, W).
         mean: Per channel, in [0, 1].
         std: Per channel, above 0.
+
+    Raises:
+        ValueError: If there is not one finite mean and deviation per channel.
     """
+    channels = images.shape[-3] if images.dim() > 3 else None
+    if not (len(mean) == len(std) == channels and all(map(math.isfinite, (*mean, *std)))):
+        raise ValueError(
+            f"Expected images (B, C, H, W) and a finite mean and deviation per channel, but found "
+            f"shape {tuple(images.shape)}, mean {mean}, deviation {std}. Use Dataset.moments()."
+        )
     m = torch.tensor(mean, device=images.device).view(-1, 1, 1)
     s = torch.tensor(std, device=images.device).clamp(min=1e-8).view(-1, 1, 1)
     return (images.float() / 255.0 - m) / s

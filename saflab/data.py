@@ -16,7 +16,16 @@ from torch import Tensor
 
 from saflab.download import DataError, arriving, settle
 
-__all__ = ["DataError", "Dataset", "cifar", "digits", "image_folder", "load", "search_folders"]
+__all__ = [
+    "DataError",
+    "Dataset",
+    "check",
+    "cifar",
+    "digits",
+    "image_folder",
+    "load",
+    "search_folders",
+]
 
 DATASETS = ("auto", "cifar10", "cifar100", "digits")
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -48,6 +57,16 @@ class Dataset:
     test_labels: Tensor
     classes: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        for part in ("train", "test"):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            check(images, labels, len(self.classes))
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            raise DataError(
+                f"Expected images of one shape to train and test, but found "
+                f"{tuple(self.train_images.shape[1:])} and {tuple(self.test_images.shape[1:])}."
+            )
+
     @property
     def shape(self) -> tuple[int, ...]:
         """(C, H, W)."""
@@ -66,6 +85,31 @@ class Dataset:
             for field in ("train_images", "train_labels", "test_images", "test_labels")
         }
         return Dataset(name=self.name, source=self.source, classes=self.classes, **tensors)
+
+
+def check(images: Tensor, labels: Tensor, classes: int | None = None) -> None:
+    """Refuse images or labels that are not as `Dataset` says.
+
+    Raises:
+        DataError: If a shape, dtype or label is not.
+    """
+    shape = tuple(images.shape)
+    if images.dtype != torch.uint8 or len(shape) not in (4, 5) or 0 in shape[1:]:
+        raise DataError(
+            f"Expected uint8 images (N, C, H, W) or (N, T, C, H, W), but found {images.dtype} of "
+            f"shape {shape}. Convert to 0…255 and put channels before rows."
+        )
+    if labels.dtype != torch.int64 or labels.shape != shape[:1]:
+        raise DataError(
+            f"Expected {shape[0]} int64 labels, one per image, but found {labels.dtype} of shape "
+            f"{tuple(labels.shape)}."
+        )
+    low, high = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
+    if classes is not None and not 0 <= low <= high < classes:
+        raise DataError(
+            f"Expected labels in 0…{classes - 1}, but found {low} to {high}. Name every class, "
+            "and number them from 0."
+        )
 
 
 def digits() -> Dataset:
@@ -180,8 +224,9 @@ def _torchvision(name: str, root: Path, download: bool, limit: int | None) -> Da
     try:
         if download:
             with arriving(root) as temporary:
-                kind(str(temporary), download=True)
-                settle(temporary / kind.base_folder, root / kind.base_folder)
+                if not (root / kind.base_folder).exists():  # else another process was faster
+                    kind(str(temporary), download=True)
+                    settle(temporary / kind.base_folder, root / kind.base_folder)
         train, test = kind(str(root), train=True), kind(str(root), train=False)
     except DataError:
         raise

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock
 
 __all__ = ["DataError", "arriving", "fetch", "settle"]
 
@@ -18,31 +21,41 @@ class DataError(ValueError):
 def arriving(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder in `folder`, gone at the end whatever happens.
 
+    Another process that asks for the same `folder` waits, so look again at what is there. What a
+    killed process left is removed.
+
     Raises:
         DataError: If `folder` cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder)
+        lock = FileLock(folder / ".lock").acquire()
     except OSError as error:
-        raise DataError(
-            f"Expected a folder to write to, but found {folder} closed ({error}). Name another "
-            "with --root or SAFLAB_DATA, or ask for permission."
-        ) from error
-    with temporary as name:
-        yield Path(name)
+        raise _closed(folder, error) from error
+    with lock:
+        for half in folder.glob(".arriving-*"):
+            shutil.rmtree(half, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder) as name:
+            yield Path(name)
+
+
+def _closed(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"Expected to write {path}, but found it impossible ({error}). Free some space, ask for "
+        "permission, or name another folder with --root or SAFLAB_DATA."
+    )
 
 
 def settle(arrived: Path, target: Path) -> None:
-    """Rename `arrived` to `target`; if another process was faster, its copy stays."""
+    """Rename `arrived` to `target`.
+
+    Raises:
+        DataError: If that cannot be.
+    """
     try:
         arrived.rename(target)
     except OSError as error:
-        if not target.exists():
-            raise DataError(
-                f"Expected to write {target}, but found it impossible ({error}). Free some space "
-                "or ask for permission."
-            ) from error
+        raise _closed(target, error) from error
 
 
 def fetch(url: str, path: Path, md5: str) -> None:

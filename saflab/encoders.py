@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -11,8 +12,8 @@ __all__ = ["ENCODERS", "constant", "encode", "latency", "over_time", "poisson"]
 
 
 def _check(images: Tensor, steps: int) -> None:
-    if steps < 1:
-        raise ValueError(f"Expected T ≥ 1 time steps, but found {steps}. Use e.g. T = 6.")
+    if not (isinstance(steps, Integral) and 1 <= steps < 2**31):
+        raise ValueError(f"Expected T ≥ 1 time steps, but found {steps!r}. Use e.g. T = 6.")
     if images.dim() < 2 or images.shape[0] == 0:
         raise ValueError(
             f"Expected images of shape (B, *features) with B ≥ 1, but found {tuple(images.shape)}."
@@ -97,6 +98,13 @@ def over_time(frames: Tensor, steps: int) -> Tensor:
 
 
 def _check_unit(images: Tensor) -> None:
+    if not images.is_floating_point():
+        raise ValueError(
+            f"Expected floating-point intensities, but found {images.dtype}. "
+            "Use images.float() / 255."
+        )
+    if images.numel() == 0:
+        raise ValueError(f"Expected pixels, but found none in shape {tuple(images.shape)}.")
     low, high = float(images.min()), float(images.max())
     if low < 0.0 or high > 1.0:
         raise ValueError(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from saflab.augment import normalise
+from saflab.data import check
 from saflab.encoders import encode, over_time
 from saflab.gradients import mode_of, predict
 from saflab.network import Network
@@ -70,8 +71,11 @@ def evaluate(
     Raises:
         ValueError: If there are no images, or as the encoder says.
     """
+    check(images, labels)
     if len(images) == 0:
         raise ValueError("Expected at least one image to evaluate, but found none.")
+    if batch < 1:
+        raise ValueError(f"Expected batches of at least one image, but found {batch}.")
     mode, training = mode_of(rule), model.training
     model.eval()
     correct = 0

@@ -95,6 +95,11 @@ def frames(events: np.ndarray, steps: int, sensor: tuple[int, int, int], pool: i
     width, height, polarities = sensor
     if len(events) == 0:
         raise ValueError("Expected at least one event, but found none. Leave the recording out.")
+    if not (isinstance(steps, int) and 1 <= steps < 2**31) or width % pool or height % pool:
+        raise ValueError(
+            f"Expected T ≥ 1 frames and a side that {pool} divides, but found {steps!r} and "
+            f"{width}×{height}."
+        )
     # Whole numbers with a sign, whatever the file holds: tonic's own frames count in int16.
     x, y, p, t = (events[axis].astype(np.int64) for axis in ("x", "y", "p", "t"))
     for axis, values, size in (("x", x, width), ("y", y, height), ("p", p, polarities)):
@@ -104,30 +109,31 @@ def frames(events: np.ndarray, steps: int, sensor: tuple[int, int, int], pool: i
                 "Use the recordings of this set, whole."
             )
     t -= t.min()
-    shape = (steps, polarities, height // pool, width // pool)
+    shape = (int(steps), polarities, height // pool, width // pool)
     where = np.ravel_multi_index((t * steps // (t.max() + 1), p, y // pool, x // pool), shape)
     counts = np.bincount(where, minlength=int(np.prod(shape))).reshape(shape)
     return torch.from_numpy(counts.clip(max=255).astype(np.uint8))
 
 
-def _unpack(archive: Path, folder: Path, names: Sequence[str]) -> None:
-    """Move the folders `names` of an archive (and of archives in it) into `folder`, each whole."""
-    with arriving(folder) as temporary:
-        try:
-            _extract(archive, temporary)
-            for inner in temporary.glob("*.zip"):
-                _extract(inner, temporary)
-        except Exception as error:  # zipfile, tarfile, zlib and lzma have an error each
+def _unpack(archive: Path, names: Sequence[str], temporary: Path) -> None:
+    """Move the folders `names` of an archive (and of archives in it) beside `temporary`."""
+    try:
+        _extract(archive, temporary)
+        for inner in temporary.glob("*.zip"):
+            _extract(inner, temporary)
+    except Exception as error:  # zipfile, tarfile, zlib and lzma have an error each
+        raise DataError(
+            f"Expected to unpack {archive}, but found it impossible ({error}). Free some space; if "
+            "the archive is damaged, delete it and fetch it again."
+        ) from error
+    for name in names:
+        if not (temporary / name).is_dir():
             raise DataError(
-                f"Expected to unpack {archive} into {folder}, but found it impossible ({error}). "
-                "Free some space; if the archive is damaged, delete it and fetch it again."
-            ) from error
-        for name in names:
-            if not (temporary / name).is_dir():
-                raise DataError(
-                    f"Expected {name}/ in {archive}, but found none. Fetch the archive again."
-                )
-            settle(temporary / name, folder / name)
+                f"Expected {name}/ in {archive}, but found none. Fetch the archive again."
+            )
+    for name in names:
+        if not (temporary.parent / name).exists():
+            settle(temporary / name, temporary.parent / name)
 
 
 def _extract(archive: Path, folder: Path) -> None:
@@ -137,22 +143,28 @@ def _extract(archive: Path, folder: Path) -> None:
         shutil.unpack_archive(archive, folder)
 
 
+def _there(folder: Path, archive: _Archive) -> bool:
+    return all((folder / name).is_dir() for name in archive.folders)
+
+
 def _provide(name: str, root: Path, download: bool) -> list[str]:
     """Unpack or fetch what `root` lacks; return what was looked for and not found."""
     kind, missing = _tonic(name), []
     folder = root / kind.__name__
     for archive in EVENTS[name].archives:
-        if all((folder / part).is_dir() for part in archive.folders):
+        if _there(folder, archive):
             continue
-        filename = getattr(kind, archive.filename)
-        if (folder / filename).is_file():
-            _unpack(folder / filename, folder, archive.folders)
-        elif download:
-            with arriving(folder) as temporary:
-                fetch(getattr(kind, archive.url), temporary / filename, getattr(kind, archive.md5))
-                _unpack(temporary / filename, folder, archive.folders)
-        else:
-            missing += [str(folder / archive.folders[0]), str(folder / filename)]
+        path = folder / getattr(kind, archive.filename)
+        if not path.is_file() and not download:
+            missing += [str(folder / archive.folders[0]), str(path)]
+            continue
+        with arriving(folder) as temporary:
+            if _there(folder, archive):  # another process was faster
+                continue
+            if not path.is_file():
+                path = temporary / path.name
+                fetch(getattr(kind, archive.url), path, getattr(kind, archive.md5))
+            _unpack(path, archive.folders, temporary)
     return missing
 
 

@@ -72,7 +72,14 @@ Observer = Callable[[int, Tensor, Tensor], None]
 
 
 def _add(x: Tensor | None, y: Tensor) -> Tensor:
-    return y if x is None else x + y
+    if x is None:
+        return y
+    if x.shape != y.shape:
+        raise ValueError(
+            f"Expected connections to one population to give one shape, but found "
+            f"{tuple(x.shape)} and {tuple(y.shape)}. Pool or pad one of them."
+        )
+    return x + y
 
 
 class Network(nn.Module):

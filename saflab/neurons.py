@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
@@ -58,11 +59,11 @@ class LIFParams:
     slope: float = 4.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.leak <= 1.0:
+        if not (isinstance(self.leak, Real) and 0.0 <= self.leak <= 1.0):
             raise ValueError(
                 f"Expected a leak in [0, 1], but found {self.leak!r}. Use leak = 1 − 1/τ."
             )
-        if not (self.threshold > 0.0 and math.isfinite(self.threshold)):
+        if not _positive(self.threshold):
             raise ValueError(
                 f"Expected a finite threshold above 0, but found {self.threshold!r}. Use e.g. 1.0."
             )
@@ -70,10 +71,14 @@ class LIFParams:
             raise ValueError(
                 f"Expected a surrogate in {list(SURROGATES)}, but found {self.surrogate!r}."
             )
-        if not (self.slope > 0.0 and math.isfinite(self.slope)):
+        if not _positive(self.slope):
             raise ValueError(
                 f"Expected a finite slope above 0, but found {self.slope!r}. Use e.g. 4.0."
             )
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, Real) and 0.0 < float(value) < math.inf
 
 
 class LIFState(NamedTuple):

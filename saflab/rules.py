@@ -58,6 +58,6 @@ def get_rule(name: str) -> Rule:
     Raises:
         ValueError: If there is no such rule.
     """
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise ValueError(f"Expected a rule in {sorted(RULES)}, but found {name!r}.")
     return RULES[name]

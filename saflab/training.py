@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -296,8 +298,26 @@ def fit(
         ValueError: If the configuration does not fit the data, or the loss is not finite.
         CheckpointError: If a checkpoint cannot be read or written, or is of another run.
     """
-    run, controls = _Run(config, data, model), controls or Controls()
-    path = None if out is None else Path(out) / "checkpoint.pt"
+    out = None if out is None else Path(out)
+    # One process of a run writes, so one claims; a folder to resume from must be there already.
+    writes = os.environ.get("RANK", "0") == "0"
+    claims = out is not None and writes and (out.is_dir() or not resume)
+    with checkpoints.claim(out) if out and claims else contextlib.nullcontext():
+        yield from _events(
+            _Run(config, data, model), controls or Controls(), out, resume, save_every, evaluate_all
+        )
+
+
+def _events(
+    run: _Run,
+    controls: Controls,
+    out: Path | None,
+    resume: bool,
+    save_every: float,
+    evaluate_all: bool,
+) -> Iterator[Event]:
+    config, data = run.config, run.data
+    path = None if out is None else out / "checkpoint.pt"
     if resume:
         if path is None:
             raise ValueError("Expected a folder to resume from, but found out=None.")

@@ -116,9 +116,10 @@ def run(options: argparse.Namespace) -> int:
 def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -> float:
     from tqdm import tqdm
 
+    from saflab import checkpoints
     from saflab.training import EpochEnd, RunEnd, RunStart, StepEnd, fit
 
-    accuracy, bar, log = 0.0, None, None
+    accuracy, bar = 0.0, None
     events = fit(
         config,
         data,
@@ -128,11 +129,11 @@ def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -
         evaluate_all=not options.eval_last,
     )
     for event in events:
-        if log is None:
-            log = (out / "log.jsonl").open("a" if options.resume else "w", encoding="utf-8")
-        line = {"event": type(event).__name__, **asdict(event)}
-        log.write(json.dumps(line, ensure_ascii=False) + "\n")
-        log.flush()
+        checkpoints.append(
+            out / "log.jsonl",
+            json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False),
+            anew=isinstance(event, RunStart) and not options.resume,
+        )
         if isinstance(event, RunStart):
             print(
                 f"{config.rule} on {config.model}, T = {config.steps}, "
@@ -157,6 +158,4 @@ def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -
             accuracy = event.test_accuracy or 0.0
     if bar is not None:
         bar.close()
-    if log is not None:
-        log.close()
     return accuracy
