@@ -88,7 +88,7 @@ class TrainConfig:
                 raise ValueError(f"Expected {name} in {list(allowed)}, but found {found!r}.")
         for name in ("steps", "epochs", "batch", "chunk"):
             found = getattr(self, name)
-            if not (isinstance(found, Integral) and 1 <= int(found) < 2**31):
+            if not (isinstance(found, Integral) and found is not True and 1 <= int(found) < 2**31):
                 raise ValueError(f"Expected {name} ≥ 1, but found {found!r}. Use a whole number.")
         if not (isinstance(self.lr, Real) and 0.0 <= self.lr < math.inf):
             raise ValueError(f"Expected a finite learning rate ≥ 0, but found {self.lr!r}.")
@@ -114,7 +114,7 @@ class TrainConfig:
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         try:
             device = torch.device(self.device)
-        except (RuntimeError, TypeError) as error:
+        except Exception as error:  # a name, a number and a pair fail each in its own way
             raise ValueError(
                 f"Expected a device such as 'cpu' or 'cuda', but found {self.device!r}."
             ) from error

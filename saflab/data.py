@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from saflab.download import DataError, arriving, settle
+from saflab.download import DataError, arriving, reading, settle
 
 __all__ = [
     "DataError",
@@ -184,6 +184,7 @@ def _read_split(folder: Path, limit: int | None) -> tuple[Tensor, Tensor, tuple[
     return images, torch.tensor([label for _, label in chosen]), classes
 
 
+@reading()
 def image_folder(root: str | Path, *, limit: int | None = None, name: str = "folder") -> Dataset:
     """Return the images in root/train/<class>/ and root/test/<class>/ (jpg or png).
 
@@ -254,6 +255,7 @@ def _torchvision(name: str, root: Path, download: bool, limit: int | None) -> Da
     )
 
 
+@reading()
 def cifar(
     name: str = "cifar10",
     root: str | Path | None = None,

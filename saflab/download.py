@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-__all__ = ["DataError", "arriving", "fetch", "settle"]
+__all__ = ["DataError", "arriving", "fetch", "reading", "settle"]
 
 
 class DataError(ValueError):
@@ -37,6 +37,18 @@ def arriving(folder: Path) -> Iterator[Path]:
             shutil.rmtree(half, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder) as name:
             yield Path(name)
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Turn the system's refusal to read into one that says what to do; also a decorator."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"Expected data that can be read, but found a refusal ({error}). Ask for permission, "
+            "or name another folder with --root or SAFLAB_DATA."
+        ) from error
 
 
 def _closed(path: Path, error: OSError) -> DataError:

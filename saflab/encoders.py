@@ -12,7 +12,7 @@ __all__ = ["ENCODERS", "constant", "encode", "latency", "over_time", "poisson"]
 
 
 def _check(images: Tensor, steps: int) -> None:
-    if not (isinstance(steps, Integral) and 1 <= steps < 2**31):
+    if not (isinstance(steps, Integral) and steps is not True and 1 <= steps < 2**31):
         raise ValueError(f"Expected T ≥ 1 time steps, but found {steps!r}. Use e.g. T = 6.")
     if images.dim() < 2 or images.shape[0] == 0:
         raise ValueError(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from saflab import data
 from saflab.data import Dataset, spread
-from saflab.download import DataError, arriving, fetch, settle
+from saflab.download import DataError, arriving, fetch, reading, settle
 
 __all__ = ["EVENTS", "frames", "load"]
 
@@ -222,6 +222,7 @@ def _split(recordings: list[Any]) -> list[tuple[Any, list[int]]]:
     return [(lone, part) for part in parts]
 
 
+@reading()
 def load(
     name: str = "auto",
     root: str | Path | None = None,

@@ -59,7 +59,7 @@ class LIFParams:
     slope: float = 4.0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.leak, Real) and 0.0 <= self.leak <= 1.0):
+        if not (isinstance(self.leak, Real) and self.leak is not True and 0.0 <= self.leak <= 1.0):
             raise ValueError(
                 f"Expected a leak in [0, 1], but found {self.leak!r}. Use leak = 1 − 1/τ."
             )
@@ -78,7 +78,8 @@ class LIFParams:
 
 
 def _positive(value: Any) -> bool:
-    return isinstance(value, Real) and 0.0 < float(value) < math.inf
+    # Within float32 and its reciprocal, whatever the precision of the network.
+    return isinstance(value, Real) and value is not True and 1e-30 <= float(value) <= 1e30
 
 
 class LIFState(NamedTuple):

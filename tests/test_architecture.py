@@ -3,7 +3,9 @@
 import ast
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent.parent / "saflab"
+import saflab
+
+PACKAGE = Path(saflab.__file__).resolve().parent
 FLOORS = {
     "neurons": 0, "encoders": 0, "download": 0, "augment": 0, "checkpoints": 0, "machine": 0,
     "rules": 0, "data": 1, "ops": 1, "synapses": 1, "network": 2, "layers": 2, "events": 2,

@@ -59,7 +59,8 @@ def values(rng, *shape, share=0.15):
 
 def pixels(rng, *shape):
     x = values(rng, *shape, share=0.05)
-    return x if rng.random() < 0.05 else (x.abs().float().nan_to_num().clamp(0, 1) * 255).byte()
+    x = x.real if x.is_complex() else x
+    return x if rng.random() < 0.05 else (x.float().nan_to_num().clamp(0, 1) * 255).byte()
 
 
 def classes(rng, n):
@@ -105,7 +106,7 @@ def network(rng):
 
 def forward(rng, path):
     x = values(rng, rng.randrange(1, 4), 2, 1, 8, 8)
-    if rng.random() < 0.2 and len(x):
+    if rng.random() < 0.2 and x.dim() and len(x):
         x = x[:1].expand(3, *x.shape[1:])
     return record(network(rng), x, pick(rng, list(RULES), ["hebb", None])).readout
 
