@@ -113,7 +113,12 @@ def check(images: Tensor, labels: Tensor, classes: int | None = None) -> None:
 
 
 def digits() -> Dataset:
-    """Return scikit-learn's bundled handwritten digits, 8×8 grey: 1,437 to train, 360 to test."""
+    """Return scikit-learn's bundled handwritten digits, 8×8 grey: 1,437 to train, 360 to test.
+
+    >>> found = digits()
+    >>> found.shape, len(found.train_labels), len(found.test_labels)
+    ((1, 8, 8), 1437, 360)
+    """
     from sklearn.datasets import load_digits  # slow import, needed only here
 
     raw: Any = load_digits()

@@ -34,6 +34,9 @@ def constant(images: Tensor, steps: int) -> Tensor:
 
     Raises:
         ValueError: If T < 1, the batch is empty, or a value is not finite.
+
+    >>> constant(torch.ones(2, 3), 4).shape
+    torch.Size([4, 2, 3])
     """
     _check(images, steps)
     return images.unsqueeze(0).expand(steps, *images.shape)
@@ -67,6 +70,9 @@ def latency(images: Tensor, steps: int) -> Tensor:
 
     Raises:
         ValueError: As `poisson`.
+
+    >>> latency(torch.tensor([[1.0, 0.5, 0.0]]), 3).squeeze(1).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     """
     _check(images, steps)
     _check_unit(images)

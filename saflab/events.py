@@ -91,6 +91,10 @@ def frames(events: np.ndarray, steps: int, sensor: tuple[int, int, int], pool: i
 
     Raises:
         ValueError: If there is no event, or one lies outside the sensor.
+
+    >>> events = np.array([(1, 0, 0, 1), (1, 0, 9, 1)], [(axis, int) for axis in "xytp"])
+    >>> frames(events, 3, (2, 2, 2))[:, 1, 0, 1].tolist()  # polarity 1 at y = 0, x = 1
+    [1, 0, 1]
     """
     width, height, polarities = sensor
     if len(events) == 0:

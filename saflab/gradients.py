@@ -103,6 +103,14 @@ def sequence(
 
     Raises:
         ValueError: If the arguments do not fit together or the loss is not finite.
+
+    >>> from saflab.encoders import constant
+    >>> from saflab.models import mlp
+    >>> network, x = mlp((3,), 2, (4,)), constant(torch.rand(5, 3), 6)
+    >>> [done.t for done in sequence(network, x, torch.zeros(5, dtype=torch.int64), "saf_e")]
+    [1, 2, 3, 4, 5, 6]
+    >>> all(p.grad is not None for p in network.parameters())
+    True
     """
     rule = rule if isinstance(rule, Rule) else get_rule(rule)
     mode = mode or mode_of(rule)

@@ -91,6 +91,16 @@ class Network(nn.Module):
 
     Raises:
         ValueError: If a population has no input, the readout feeds back, or feedback has a bias.
+
+    >>> from saflab.synapses import Linear
+    >>> network = Network([
+    ...     Connection(0, 1, Synapse(Linear(3, 5))),
+    ...     Connection(1, 1, Synapse(Linear(5, 5, bias=False))),  # feedback
+    ...     Connection(1, 2, Synapse(Linear(5, 2))),
+    ... ])
+    >>> o, state = network(torch.rand(4, 7, 3))  # 4 steps of 7 inputs
+    >>> o.shape, state.t
+    (torch.Size([4, 7, 2]), 4)
     """
 
     def __init__(self, connections: Sequence[Connection], neuron: LIFParams | None = None) -> None:

@@ -104,7 +104,11 @@ class SAFState(NamedTuple):
 
 
 def total_weight(leak: float, t: int) -> float:
-    """Return Λ[t] = Σ_{k<t} λᵏ = (1 − λᵗ)/(1 − λ), or t when λ = 1."""
+    """Return Λ[t] = Σ_{k<t} λᵏ = (1 − λᵗ)/(1 − λ), or t when λ = 1.
+
+    >>> total_weight(0.5, 3), total_weight(1.0, 3)
+    (1.75, 3.0)
+    """
     if t < 0:
         raise ValueError(f"Expected a step t ≥ 0, but found {t}. Steps are counted from 1.")
     return float(t) if leak == 1.0 else (1.0 - leak**t) / (1.0 - leak)
@@ -275,6 +279,14 @@ def saf_step(
         ValueError: If `current` and `state` differ in shape, or Λ[t] is missing for "clamp".
 
     Reference: Saiin et al., arXiv:2310.02772.
+
+    >>> p, state = LIFParams(), SAFState(torch.zeros(1, 1))
+    >>> for t in (1, 2, 3):  # a constant input of 0.8 gives Û[t] = Λ[t]·0.8
+    ...     state = saf_step(torch.full((1, 1), 0.8 * total_weight(p.leak, t)), state, p)
+    ...     print(state.a.item())
+    0.0
+    1.0
+    0.5
     """
     _check_shapes(current, state)
     past = p.leak * state.a.detach()

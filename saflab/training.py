@@ -297,6 +297,11 @@ def fit(
     Raises:
         ValueError: If the configuration does not fit the data, or the loss is not finite.
         CheckpointError: If a checkpoint cannot be read or written, or is of another run.
+
+    >>> from saflab.data import digits
+    >>> config = TrainConfig(model="mlp", channels=(8,), epochs=1, batch=500, device="cpu")
+    >>> [type(event).__name__ for event in fit(config, digits())]
+    ['RunStart', 'StepEnd', 'StepEnd', 'StepEnd', 'EpochEnd', 'RunEnd']
     """
     out = None if out is None else Path(out)
     # One process of a run writes, so one claims; a folder to resume from must be there already.

@@ -10,8 +10,8 @@ FLOORS = {
     "neurons": 0, "encoders": 0, "download": 0, "augment": 0, "checkpoints": 0, "machine": 0,
     "rules": 0, "data": 1, "ops": 1, "synapses": 1, "network": 2, "layers": 2, "events": 2,
     "models": 3, "gradients": 3, "record": 4, "config": 4, "theory": 5, "evaluation": 5,
-    "training": 6, "checks": 6, "figures": 7, "widgets": 8, "notebooks": 8, "bench": 9, "cli": 10,
-    "__main__": 11,
+    "training": 6, "checks": 6, "reference": 7, "figures": 7, "widgets": 8, "notebooks": 8,
+    "bench": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 
 

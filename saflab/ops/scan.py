@@ -73,6 +73,11 @@ def scan(
     Raises:
         ValueError: If `kind` or `impl` is unknown, C is 0, shapes differ, or a current is not a
             floating-point tensor.
+
+    >>> import torch
+    >>> spikes, state = scan("lif", torch.full((4, 1, 1), 0.8), None, LIFParams())
+    >>> spikes.flatten().tolist()
+    [0.0, 1.0, 0.0, 1.0]
     """
     if kind not in _STATES:
         raise ValueError(f"Expected a neuron in {kinds()}, but found {kind!r}.")
