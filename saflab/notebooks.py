@@ -26,7 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def notebooks(folder: Path | None = None) -> list[Path]:
     """Return the lessons in order."""
-    return sorted((folder or ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    own = ROOT / "notebooks"
+    folder = folder or (own if own.is_dir() else Path(__file__).parent / "course")  # as installed
+    return sorted(folder.glob("[0-9][0-9]_*.ipynb"))
 
 
 def code_hash(notebook: Any) -> str:

@@ -32,7 +32,7 @@ def build(site: Path) -> str:
         ValueError: If pdoc is missing.
     """
     try:
-        from pdoc import doc, extract, render
+        from pdoc import doc, render
     except ImportError as error:
         raise ValueError(
             f"Expected pdoc for the API reference, but found it missing ({error}). "
@@ -42,7 +42,6 @@ def build(site: Path) -> str:
     render.configure(
         docformat="google", show_source=False, footer_text=f"saflab {saflab.__version__}"
     )
-    extract.invalidate_caches("saflab")
     pages = {name: doc.Module(importlib.import_module(name)) for name in modules()}
     with warnings.catch_warnings():
         # pdoc cannot resolve the annotations of a NamedTuple's __init__, and shows them as text.

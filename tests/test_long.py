@@ -80,7 +80,7 @@ def test_step_after_step_without_growth(tmp_path):
     few = replace(digits, train_images=digits.train_images[:120],
                   train_labels=digits.train_labels[:120], test_images=digits.test_images[:20],
                   test_labels=digits.test_labels[:20])  # fmt: skip
-    config = TrainConfig(model="mlp", channels=(16,), batch=4, epochs=STEPS // 30, steps=3,
+    config = TrainConfig(model="mlp", channels=(16,), batch=4, epochs=-(-STEPS // 30), steps=3,
                          lr=0.01, device="cpu")  # fmt: skip
     curve, last = [], None
     for event in fit(config, few, out=tmp_path, save_every=1.0):
@@ -88,6 +88,6 @@ def test_step_after_step_without_growth(tmp_path):
             curve.append((event.step, census()))
         last = event if isinstance(event, EpochEnd | RunEnd) else last
     assert isinstance(last, RunEnd)
-    assert last.step == STEPS // 30 * 30
+    assert last.step == -(-STEPS // 30) * 30
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != ".lock") == ["checkpoint.pt"]
     steady("steps", curve)

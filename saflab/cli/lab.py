@@ -22,7 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where an installed saflab puts your copy of the course (default ./saflab-course); "
         "in a checkout its notebooks/ are opened as they are",
     )
-    parser.add_argument("options", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    parser.add_argument(
+        "options", nargs=argparse.REMAINDER, help="after --, passed on to jupyter lab"
+    )
 
 
 def course(folder: Path) -> Path:
@@ -62,5 +64,6 @@ def run(options: argparse.Namespace) -> int:
     """Replace this process by JupyterLab."""
     folder = course(Path(options.folder).expanduser())
     print(f"The course is in {folder.resolve()}.", flush=True)
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *options.options]
+    passed = [option for option in options.options if option != "--"]
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *passed]
     os.execv(sys.executable, command)
