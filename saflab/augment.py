@@ -16,10 +16,19 @@ def normalise(images: Tensor, mean: list[float], std: list[float]) -> Tensor:
     """Return (image/255 − mean)/std per channel, float32.
 
     Args:
-        images: uint8, shape (B, C, H, W).
+        images: uint8, shape (B, C, H, W) or, over time, (B, T, C, H, W).
         mean: Per channel, in [0, 1].
         std: Per channel, above 0.
+
+    Raises:
+        ValueError: If there is not one finite mean and deviation per channel.
     """
+    channels = images.shape[-3] if images.dim() > 3 else None
+    if not (len(mean) == len(std) == channels and all(map(math.isfinite, (*mean, *std)))):
+        raise ValueError(
+            f"Expected images (B, C, H, W) and a finite mean and deviation per channel, but found "
+            f"shape {tuple(images.shape)}, mean {mean}, deviation {std}. Use Dataset.moments()."
+        )
     m = _per_channel(tuple(mean), images.device)
     s = _per_channel(tuple(std), images.device).clamp(min=1e-8)
     return (images.float() / 255.0 - m) / s
@@ -89,7 +98,11 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     """Return uint8 images after random crop (pad 4), cutout and horizontal flip.
 
     Images below 16 pixels (digits) are only shifted by one pixel: mirroring a digit changes it.
+    Frames over time, (B, T, C, H, W), are only shifted, all of a recording alike: a mirrored
+    gesture is another one, and no event is grey.
     """
+    if images.dim() == 5:
+        return crop(images.flatten(1, 2), 2, generator).view_as(images)
     if min(images.shape[2:]) < 16:
         return crop(images, 1, generator)
     return flip(cutout(crop(images, 4, generator), generator), generator)

@@ -4,18 +4,75 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
-__all__ = ["CheckpointError", "load", "restore", "save"]
+__all__ = ["CheckpointError", "append", "claim", "load", "restore", "save"]
 
 FORMAT = 1
 
 
 class CheckpointError(ValueError):
     """A checkpoint that is missing, damaged or of another network."""
+
+
+@contextlib.contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Hold a lock on a run's folder, so that two runs cannot mix their files.
+
+    The system takes the lock away when the process ends, however it ends; what a killed run left
+    half-written is then removed.
+
+    Raises:
+        CheckpointError: If another run holds it, or the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock").acquire(timeout=0)
+    except Timeout as error:
+        raise CheckpointError(
+            f"Expected {folder} for this run alone, but found another run at work in it. Wait for "
+            "it, stop it, or choose another folder with --out."
+        ) from error
+    except OSError as error:
+        raise _closed(folder, error) from error
+    with lock:
+        for half in folder.glob("checkpoint.pt.*.tmp"):
+            with contextlib.suppress(OSError):
+                half.unlink()
+        yield
+
+
+def _closed(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"Expected to write {path}, but found it impossible ({error}). Free some space or "
+        "choose another folder with --out; earlier checkpoints are untouched."
+    )
+
+
+def append(path: Path, line: str, *, anew: bool = False) -> None:
+    """Add a whole line to a log, or nothing; `anew` begins the file again.
+
+    Raises:
+        CheckpointError: If it cannot be written.
+    """
+    data = f"{line}\n".encode()
+    try:
+        with path.open("wb" if anew else "ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                written = file.write(data)
+            except OSError:
+                written = 0
+            if written != len(data):
+                file.truncate(size)
+                raise OSError(f"{written} of {len(data)} bytes written; is the disk full?")
+    except OSError as error:
+        raise _closed(path, error) from error
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -35,10 +92,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
     except (OSError, RuntimeError) as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"Expected to write {path}, but found it impossible ({error}). Free some space or "
-            "choose another folder with --out; earlier checkpoints are untouched."
-        ) from error
+        raise _closed(path, error) from error
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> dict[str, Any]:

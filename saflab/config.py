@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import torch
 
@@ -90,14 +91,22 @@ class TrainConfig:
             if found not in allowed:
                 raise ValueError(f"Expected {name} in {list(allowed)}, but found {found!r}.")
         for name in ("steps", "epochs", "batch", "chunk"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"Expected {name} ≥ 1, but found {getattr(self, name)}.")
-        if not (self.lr >= 0.0 and math.isfinite(self.lr)):
-            raise ValueError(f"Expected a finite learning rate ≥ 0, but found {self.lr}.")
-        if not 0.0 <= self.momentum < 1.0:
-            raise ValueError(f"Expected a momentum in [0, 1), but found {self.momentum}.")
-        if not 0.0 <= self.mse <= 1.0:
-            raise ValueError(f"Expected mse in [0, 1], but found {self.mse}.")
+            found = getattr(self, name)
+            if not (isinstance(found, Integral) and found is not True and 1 <= int(found) < 2**31):
+                raise ValueError(f"Expected {name} ≥ 1, but found {found!r}. Use a whole number.")
+        if not (isinstance(self.lr, Real) and 0.0 <= self.lr < math.inf):
+            raise ValueError(f"Expected a finite learning rate ≥ 0, but found {self.lr!r}.")
+        if not (isinstance(self.momentum, Real) and 0.0 <= self.momentum < 1.0):
+            raise ValueError(f"Expected a momentum in [0, 1), but found {self.momentum!r}.")
+        if not (isinstance(self.mse, Real) and 0.0 <= self.mse <= 1.0):
+            raise ValueError(f"Expected mse in [0, 1], but found {self.mse!r}.")
+        if not (isinstance(self.seed, Integral) and -(2**63) <= self.seed < 2**63):
+            raise ValueError(f"Expected a seed of at most 64 bits, but found {self.seed!r}.")
+        sizes = self.channels
+        if sizes is not None and not (
+            isinstance(sizes, tuple) and all(isinstance(c, Integral) and c >= 1 for c in sizes)
+        ):
+            raise ValueError(f"Expected channels as a tuple of sizes ≥ 1, but found {sizes!r}.")
 
     def torch_device(self) -> torch.device:
         """Return the device that `device` means here.
@@ -110,7 +119,7 @@ class TrainConfig:
             return torch.device("cuda", own) if torch.cuda.is_available() else torch.device("cpu")
         try:
             device = torch.device(self.device)
-        except RuntimeError as error:
+        except Exception as error:  # a name, a number and a pair fail each in its own way
             raise ValueError(
                 f"Expected a device such as 'cpu' or 'cuda', but found {self.device!r}."
             ) from error

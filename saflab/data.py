@@ -14,7 +14,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-__all__ = ["Dataset", "cifar", "digits", "image_folder", "load", "search_folders"]
+from saflab.download import DataError, arriving, reading, settle
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "check",
+    "cifar",
+    "digits",
+    "image_folder",
+    "load",
+    "search_folders",
+]
 
 DATASETS = ("auto", "cifar10", "cifar100", "digits")
 _SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -24,10 +35,6 @@ _HELP = (
 )
 
 
-class DataError(ValueError):
-    """Data that is missing or cannot be read; the message says what to do."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Images and labels of a classification task.
@@ -35,7 +42,7 @@ class Dataset:
     Args:
         name: Name for logs.
         source: Where it came from.
-        train_images: uint8, shape (N, C, H, W), 0…255.
+        train_images: uint8, shape (N, C, H, W), 0…255; or (N, T, C, H, W), frames over time.
         train_labels: int64, shape (N,).
         test_images: As `train_images`.
         test_labels: As `train_labels`.
@@ -50,15 +57,25 @@ class Dataset:
     test_labels: Tensor
     classes: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        for part in ("train", "test"):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            check(images, labels, len(self.classes))
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            raise DataError(
+                f"Expected images of one shape to train and test, but found "
+                f"{tuple(self.train_images.shape[1:])} and {tuple(self.test_images.shape[1:])}."
+            )
+
     @property
     def shape(self) -> tuple[int, ...]:
         """(C, H, W)."""
-        return tuple(self.train_images.shape[1:])
+        return tuple(self.train_images.shape[-3:])
 
     def moments(self) -> tuple[list[float], list[float]]:
         """Return mean and standard deviation per channel of the training images, in [0, 1]."""
         # Channel by channel, so that the float copy stays small.
-        channels = [self.train_images[:, c].float() / 255.0 for c in range(self.shape[0])]
+        channels = [self.train_images.select(-3, c).float() / 255.0 for c in range(self.shape[0])]
         return [float(c.mean()) for c in channels], [float(c.std()) for c in channels]
 
     def to(self, device: torch.device) -> Dataset:
@@ -70,8 +87,38 @@ class Dataset:
         return Dataset(name=self.name, source=self.source, classes=self.classes, **tensors)
 
 
+def check(images: Tensor, labels: Tensor, classes: int | None = None) -> None:
+    """Refuse images or labels that are not as `Dataset` says.
+
+    Raises:
+        DataError: If a shape, dtype or label is not.
+    """
+    shape = tuple(images.shape)
+    if images.dtype != torch.uint8 or len(shape) not in (4, 5) or 0 in shape[1:]:
+        raise DataError(
+            f"Expected uint8 images (N, C, H, W) or (N, T, C, H, W), but found {images.dtype} of "
+            f"shape {shape}. Convert to 0…255 and put channels before rows."
+        )
+    if labels.dtype != torch.int64 or labels.shape != shape[:1]:
+        raise DataError(
+            f"Expected {shape[0]} int64 labels, one per image, but found {labels.dtype} of shape "
+            f"{tuple(labels.shape)}."
+        )
+    low, high = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
+    if classes is not None and not 0 <= low <= high < classes:
+        raise DataError(
+            f"Expected labels in 0…{classes - 1}, but found {low} to {high}. Name every class, "
+            "and number them from 0."
+        )
+
+
 def digits() -> Dataset:
-    """Return scikit-learn's bundled handwritten digits, 8×8 grey: 1,437 to train, 360 to test."""
+    """Return scikit-learn's bundled handwritten digits, 8×8 grey: 1,437 to train, 360 to test.
+
+    >>> found = digits()
+    >>> found.shape, len(found.train_labels), len(found.test_labels)
+    ((1, 8, 8), 1437, 360)
+    """
     from sklearn.datasets import load_digits  # slow import, needed only here
 
     raw: Any = load_digits()
@@ -111,7 +158,7 @@ def _read_image(path: Path) -> np.ndarray:
         ) from error
 
 
-def _spread(n: int, limit: int | None) -> Sequence[int]:
+def spread(n: int, limit: int | None) -> Sequence[int]:
     """Return `limit` indices spread evenly over 0…n−1 (all if None)."""
     if limit is None or limit >= n:
         return range(n)
@@ -130,7 +177,7 @@ def _read_split(folder: Path, limit: int | None) -> tuple[Tensor, Tensor, tuple[
         raise DataError(
             f"Expected images as {folder}/<class>/*.jpg or *.png, but found none. {_HELP}"
         )
-    chosen = [files[i] for i in _spread(len(files), limit)]
+    chosen = [files[i] for i in spread(len(files), limit)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         arrays = list(pool.map(_read_image, (path for path, _ in chosen)))
     shapes = {a.shape for a in arrays}
@@ -142,6 +189,7 @@ def _read_split(folder: Path, limit: int | None) -> tuple[Tensor, Tensor, tuple[
     return images, torch.tensor([label for _, label in chosen]), classes
 
 
+@reading()
 def image_folder(root: str | Path, *, limit: int | None = None, name: str = "folder") -> Dataset:
     """Return the images in root/train/<class>/ and root/test/<class>/ (jpg or png).
 
@@ -180,14 +228,20 @@ def _torchvision(name: str, root: Path, download: bool, limit: int | None) -> Da
 
     kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
     try:
-        train = kind(str(root), train=True, download=download)
-        test = kind(str(root), train=False, download=False)
+        if download:
+            with arriving(root) as temporary:
+                if not (root / kind.base_folder).exists():  # else another process was faster
+                    kind(str(temporary), download=True)
+                    settle(temporary / kind.base_folder, root / kind.base_folder)
+        train, test = kind(str(root), train=True), kind(str(root), train=False)
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(
             f"Expected {name} in {root}, but found it missing, damaged or unreachable ({error}). "
             "Delete the damaged folder and repeat with --download, or see the README for images."
         ) from error
-    keep = _spread(len(train.targets), limit)
+    keep = spread(len(train.targets), limit)
 
     def tensors(split: Any, keep: Sequence[int]) -> tuple[Tensor, Tensor]:
         images = torch.from_numpy(split.data[list(keep)]).permute(0, 3, 1, 2).contiguous()
@@ -206,6 +260,7 @@ def _torchvision(name: str, root: Path, download: bool, limit: int | None) -> Da
     )
 
 
+@reading()
 def cifar(
     name: str = "cifar10",
     root: str | Path | None = None,

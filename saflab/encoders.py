@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
-__all__ = ["ENCODERS", "constant", "encode", "latency", "poisson"]
+__all__ = ["ENCODERS", "constant", "encode", "latency", "over_time", "poisson"]
 
 
 def _check(images: Tensor, steps: int, *, values: bool, unit: bool = False) -> None:
-    if steps < 1:
-        raise ValueError(f"Expected T ≥ 1 time steps, but found {steps}. Use e.g. T = 6.")
+    if not (isinstance(steps, Integral) and steps is not True and 1 <= steps < 2**31):
+        raise ValueError(f"Expected T ≥ 1 time steps, but found {steps!r}. Use e.g. T = 6.")
     if images.dim() < 2 or images.shape[0] == 0:
         raise ValueError(
             f"Expected images of shape (B, *features) with B ≥ 1, but found {tuple(images.shape)}."
@@ -38,6 +39,9 @@ def constant(images: Tensor, steps: int, *, check: bool = True) -> Tensor:
 
     Raises:
         ValueError: If T < 1, the batch is empty, or a value is not finite.
+
+    >>> constant(torch.ones(2, 3), 4).shape
+    torch.Size([4, 2, 3])
     """
     _check(images, steps, values=check)
     return images.unsqueeze(0).expand(steps, *images.shape)
@@ -74,6 +78,9 @@ def latency(images: Tensor, steps: int, *, check: bool = True) -> Tensor:
 
     Raises:
         ValueError: As `poisson`.
+
+    >>> latency(torch.tensor([[1.0, 0.5, 0.0]]), 3).squeeze(1).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     """
     _check(images, steps, values=check, unit=True)
     when = torch.round((steps - 1) * (1.0 - images))
@@ -81,7 +88,37 @@ def latency(images: Tensor, steps: int, *, check: bool = True) -> Tensor:
     return ((times == when) & (images > 0)).to(images.dtype)
 
 
+def over_time(frames: Tensor, steps: int, *, check: bool = True) -> Tensor:
+    """Return x[t] = frame t of data that vary over time by themselves.
+
+    Args:
+        frames: Shape (B, T, *features), any range.
+        steps: T ≥ 1; as many as there are frames.
+        check: As `constant`.
+
+    Returns:
+        Shape (T, B, *features), a view.
+
+    Raises:
+        ValueError: As `constant`, or if there is another number of frames.
+    """
+    _check(frames, steps, values=check)
+    if frames.shape[1] != steps:
+        raise ValueError(
+            f"Expected T = {steps} frames, but found {frames.shape[1]}. Use T = {frames.shape[1]}, "
+            "or load the data with as many steps."
+        )
+    return frames.transpose(0, 1)
+
+
 def _check_unit(images: Tensor) -> None:
+    if not images.is_floating_point():
+        raise ValueError(
+            f"Expected floating-point intensities, but found {images.dtype}. "
+            "Use images.float() / 255."
+        )
+    if images.numel() == 0:
+        raise ValueError(f"Expected pixels, but found none in shape {tuple(images.shape)}.")
     low, high = float(images.min()), float(images.max())
     if low < 0.0 or high > 1.0:
         raise ValueError(

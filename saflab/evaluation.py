@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from saflab.augment import normalise
-from saflab.encoders import encode
+from saflab.data import check
+from saflab.encoders import encode, over_time
 from saflab.energy import SpikeCounter
 from saflab.gradients import mode_of, predict
 from saflab.network import Network
@@ -58,7 +59,7 @@ def evaluate(
 
     Args:
         model: The network.
-        images: uint8, shape (N, C, H, W).
+        images: uint8, shape (N, C, H, W) or (N, T, C, H, W).
         labels: Shape (N,).
         mean: Per channel, as in training.
         std: Per channel, as in training.
@@ -73,8 +74,11 @@ def evaluate(
     Raises:
         ValueError: If there are no images, or as the encoder says.
     """
+    check(images, labels)
     if len(images) == 0:
         raise ValueError("Expected at least one image to evaluate, but found none.")
+    if batch < 1:
+        raise ValueError(f"Expected batches of at least one image, but found {batch}.")
     mode, training = mode_of(rule), model.training
     model.eval()
     # Counted on the device and read at the end, so that a GPU need not wait for the host.
@@ -103,7 +107,17 @@ def evaluate(
 def encoded(
     images: Tensor, mean: list[float], std: list[float], steps: int, encoder: str
 ) -> Tensor:
-    """Return uint8 images as network input: normalised for a constant current, else in [0, 1]."""
+    """Return uint8 images as network input: normalised for a constant current, else in [0, 1].
+
+    Images over time, (B, T, C, H, W), are normalised, and frame t is the current of step t.
+    """
+    if images.dim() == 5:
+        if encoder != "constant":
+            raise ValueError(
+                f"Expected encoder 'constant' for data over time, but found {encoder!r}. Leave the "
+                "encoder out: the frames are the input."
+            )
+        return over_time(normalise(images, mean, std), steps, check=False)
     floats = normalise(images, mean, std) if encoder == "constant" else images.float() / 255.0
     return encode(floats, steps, encoder, check=False)  # bytes are finite and in range
 
@@ -127,7 +141,7 @@ def compare(
 
     Args:
         model: The network.
-        images: uint8, shape (N, C, H, W).
+        images: uint8, shape (N, C, H, W) or (N, T, C, H, W).
         labels: Shape (N,).
         mean: Per channel, as in training.
         std: Per channel, as in training.

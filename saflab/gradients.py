@@ -35,6 +35,11 @@ def loss_fn(o: Tensor, y: Tensor, mse: float = 0.05) -> Tensor:
         y: Class indices, shape (B,).
         mse: Coefficient c in [0, 1].
     """
+    if not machine.on_gpu(y.device) and y.numel() and int(y.max()) >= o.shape[-1]:
+        raise ValueError(
+            f"Expected labels below {o.shape[-1]}, the width of the readout, but found "
+            f"{int(y.max())}. Build the network for as many classes as the data have."
+        )
     cross_entropy = F.cross_entropy(o, y)
     if mse == 0.0:
         return cross_entropy
@@ -53,7 +58,7 @@ def mode_of(
     detach_reset: bool = False,
 ) -> Mode:
     """Return how the network runs under `rule`; None keeps the rule's own choice."""
-    rule = get_rule(rule) if isinstance(rule, str) else rule
+    rule = rule if isinstance(rule, Rule) else get_rule(rule)
     kind = _KINDS[rule.carries]
     if surrogate is None and rule.carries != "rate":
         surrogate = rule.surrogate
@@ -101,8 +106,16 @@ def sequence(
     Raises:
         ValueError: If the arguments do not fit together or the loss is not finite (on a GPU the
             loss is not looked at: check the one you get).
+
+    >>> from saflab.encoders import constant
+    >>> from saflab.models import mlp
+    >>> network, x = mlp((3,), 2, (4,)), constant(torch.rand(5, 3), 6)
+    >>> [done.t for done in sequence(network, x, torch.zeros(5, dtype=torch.int64), "saf_e")]
+    [1, 2, 3, 4, 5, 6]
+    >>> all(p.grad is not None for p in network.parameters())
+    True
     """
-    rule = get_rule(rule) if isinstance(rule, str) else rule
+    rule = rule if isinstance(rule, Rule) else get_rule(rule)
     mode = mode or mode_of(rule)
     update = update or rule.update
     if update not in ("sequence", "step"):
@@ -118,6 +131,19 @@ def sequence(
         raise ValueError(
             f"Expected one label per image, shape {tuple(x.shape[1:2])}, but found "
             f"{tuple(y.shape)}."
+        )
+    # On a GPU the look at the values would wait for it; `Dataset` has looked already.
+    seen = not machine.on_gpu(y.device) and y.numel() and not y.is_floating_point()
+    if y.dtype != torch.int64 or (seen and int(y.min()) < 0):
+        raise ValueError(
+            f"Expected class indices ≥ 0 in int64, but found {y.dtype}"
+            f"{f' from {int(y.min())} on' if seen else ''}. Number the classes from 0."
+        )
+    # A threshold hides a NaN at any step, and the gradient then carries it into the weights.
+    if not machine.on_gpu(x.device) and not torch.isfinite(x[:1] if x.stride(0) == 0 else x).all():
+        raise ValueError(
+            "Expected finite input, but found NaN or infinity. Check the data and its "
+            "normalisation."
         )
     if rule.graph == "step":
         yield from _each_step(network, x, y, mode, mse, update, chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 from torch import nn
@@ -164,8 +165,16 @@ def build(name: str, shape: tuple[int, ...], classes: int, **sizes: Any) -> Netw
     """
     if name not in MODELS:
         raise ValueError(f"Expected a model in {sorted(MODELS)}, but found {name!r}.")
+    sizes_ok = isinstance(shape, tuple) and bool(shape)
+    if not (sizes_ok and all(isinstance(n, Integral) and n >= 1 for n in (*shape, classes))):
+        raise ValueError(
+            f"Expected a shape (C, H, W) and a number of classes, all ≥ 1, but found {shape!r} and "
+            f"{classes!r}."
+        )
+    if name != "mlp" and len(shape) != 3:
+        raise ValueError(f"Expected images (C, H, W) for {name}, but found {shape}. Use mlp.")
     least = {"convnet": 8, "vgg11": 8, "vgg11f": 8, "resnet": 4}.get(name, 1)
-    if len(shape) == 3 and min(shape[1:]) < least:
+    if name != "mlp" and min(shape[1:]) < least:
         raise ValueError(
             f"Expected images of at least {least}×{least} for {name}, but found {tuple(shape)}."
         )

@@ -73,7 +73,14 @@ Observer = Callable[[int, Tensor, Tensor], None]
 
 
 def _add(x: Tensor | None, y: Tensor) -> Tensor:
-    return y if x is None else x + y
+    if x is None:
+        return y
+    if x.shape != y.shape:
+        raise ValueError(
+            f"Expected connections to one population to give one shape, but found "
+            f"{tuple(x.shape)} and {tuple(y.shape)}. Pool or pad one of them."
+        )
+    return x + y
 
 
 class Network(nn.Module):
@@ -85,6 +92,16 @@ class Network(nn.Module):
 
     Raises:
         ValueError: If a population has no input, the readout feeds back, or feedback has a bias.
+
+    >>> from saflab.synapses import Linear
+    >>> network = Network([
+    ...     Connection(0, 1, Synapse(Linear(3, 5))),
+    ...     Connection(1, 1, Synapse(Linear(5, 5, bias=False))),  # feedback
+    ...     Connection(1, 2, Synapse(Linear(5, 2))),
+    ... ])
+    >>> o, state = network(torch.rand(4, 7, 3))  # 4 steps of 7 inputs
+    >>> o.shape, state.t
+    (torch.Size([4, 7, 2]), 4)
     """
 
     def __init__(self, connections: Sequence[Connection], neuron: LIFParams | None = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 import torch
@@ -58,11 +59,11 @@ class LIFParams:
     slope: float = 4.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.leak <= 1.0:
+        if not (isinstance(self.leak, Real) and self.leak is not True and 0.0 <= self.leak <= 1.0):
             raise ValueError(
                 f"Expected a leak in [0, 1], but found {self.leak!r}. Use leak = 1 − 1/τ."
             )
-        if not (self.threshold > 0.0 and math.isfinite(self.threshold)):
+        if not _positive(self.threshold):
             raise ValueError(
                 f"Expected a finite threshold above 0, but found {self.threshold!r}. Use e.g. 1.0."
             )
@@ -70,10 +71,15 @@ class LIFParams:
             raise ValueError(
                 f"Expected a surrogate in {list(SURROGATES)}, but found {self.surrogate!r}."
             )
-        if not (self.slope > 0.0 and math.isfinite(self.slope)):
+        if not _positive(self.slope):
             raise ValueError(
                 f"Expected a finite slope above 0, but found {self.slope!r}. Use e.g. 4.0."
             )
+
+
+def _positive(value: Any) -> bool:
+    # Within float32 and its reciprocal, whatever the precision of the network.
+    return isinstance(value, Real) and value is not True and 1e-30 <= float(value) <= 1e30
 
 
 class LIFState(NamedTuple):
@@ -98,7 +104,11 @@ class SAFState(NamedTuple):
 
 
 def total_weight(leak: float, t: int) -> float:
-    """Return Λ[t] = Σ_{k<t} λᵏ = (1 − λᵗ)/(1 − λ), or t when λ = 1."""
+    """Return Λ[t] = Σ_{k<t} λᵏ = (1 − λᵗ)/(1 − λ), or t when λ = 1.
+
+    >>> total_weight(0.5, 3), total_weight(1.0, 3)
+    (1.75, 3.0)
+    """
     if t < 0:
         raise ValueError(f"Expected a step t ≥ 0, but found {t}. Steps are counted from 1.")
     return float(t) if leak == 1.0 else (1.0 - leak**t) / (1.0 - leak)
@@ -269,6 +279,14 @@ def saf_step(
         ValueError: If `current` and `state` differ in shape, or Λ[t] is missing for "clamp".
 
     Reference: Saiin et al., arXiv:2310.02772.
+
+    >>> p, state = LIFParams(), SAFState(torch.zeros(1, 1))
+    >>> for t in (1, 2, 3):  # a constant input of 0.8 gives Û[t] = Λ[t]·0.8
+    ...     state = saf_step(torch.full((1, 1), 0.8 * total_weight(p.leak, t)), state, p)
+    ...     print(state.a.item())
+    0.0
+    1.0
+    0.5
     """
     _check_shapes(current, state)
     past = p.leak * state.a.detach()

@@ -17,6 +17,8 @@ from typing import Any
 
 import nbformat
 
+from saflab import reference
+
 __all__ = ["ROOT", "build_site", "code_hash", "execute", "labs", "main", "notebooks"]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def notebooks(folder: Path | None = None) -> list[Path]:
     """Return the lessons in order."""
-    return sorted((folder or ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    own = ROOT / "notebooks"
+    folder = folder or (own if own.is_dir() else Path(__file__).parent / "course")  # as installed
+    return sorted(folder.glob("[0-9][0-9]_*.ipynb"))
 
 
 def labs(folder: Path | None = None) -> list[Path]:
@@ -119,6 +123,7 @@ def build_site(target: Path | None = None) -> Path:
         body = body.replace("<html>", '<html lang="en">', 1)
         (target / f"{path.stem}.html").write_text(body, encoding="utf-8")
         items.append(f'<li><a href="{path.stem}.html">{html.escape(title)}</a></li>')
+    items.append(reference.build(target))
     index_page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>saflab course</title>'
         '<meta name="viewport" content="width=device-width"><style>body{font-family:sans-serif;'

@@ -86,6 +86,12 @@ def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
 
     Raises:
         ValueError: As `Network.forward` and `get_rule`.
+
+    >>> from saflab.encoders import constant
+    >>> from saflab.models import mlp
+    >>> seen = record(mlp((3,), 2, (4,)), constant(torch.rand(5, 3), 6), "saf_e")
+    >>> seen.populations[0].a.shape, seen.readout.shape
+    (torch.Size([6, 5, 4]), torch.Size([6, 5, 2]))
     """
     mode = mode_of(rule)
     seen: dict[int, tuple[list[Tensor], list[Tensor]]] = {}

@@ -57,7 +57,10 @@ def get_rule(name: str) -> Rule:
 
     Raises:
         ValueError: If there is no such rule.
+
+    >>> get_rule("saf_f").graph
+    'last'
     """
-    if name not in RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise ValueError(f"Expected a rule in {sorted(RULES)}, but found {name!r}.")
     return RULES[name]

@@ -200,6 +200,9 @@ class _TwoPaths(torch.autograd.Function):
     def forward(
         ctx: Any, value: Tensor, path: Tensor, weight: Tensor, bias: Tensor | None, layer: Any
     ) -> Tensor:
+        if torch.is_autocast_enabled(value.device.type):  # the error will come in this dtype
+            dtype = torch.get_autocast_dtype(value.device.type)
+            path, weight = path.to(dtype), weight.to(dtype)
         ctx.save_for_backward(path, weight)
         ctx.layer = layer
         return layer.apply_to(value, weight, bias)
@@ -288,7 +291,17 @@ class Synapse(nn.Module):
         # A bias that weighs the same at all steps costs nothing inside the convolution.
         same = bias is not None and len({*zip(values, grads, strict=True)}) == 1
         inside = rescale(bias, values[0], grads[0]) if bias is not None and same else None
-        out = self._map(value, path, prepared, inside, fused).unflatten(0, (steps, -1))
+        try:
+            out = self._map(value, path, prepared, inside, fused).unflatten(0, (steps, -1))
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, IndexError) as error:  # PyTorch's, of a shape or dtype
+            maps = " → ".join(str(m) for m in (*self.before, self.layer) if m is not None)
+            raise ValueError(
+                f"Expected a signal that fits {maps}, but found shape {tuple(value.shape)} (T, B, "
+                f"*features) and {value.dtype} ({error}). Build the network for this shape, and "
+                "give input and network one dtype."
+            ) from error
         if bias is None or same:
             return out
         per_step = [rescale(bias, v, g) for v, g in zip(values, grads, strict=True)]

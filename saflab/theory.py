@@ -236,6 +236,9 @@ def verify(cases: int = 20, seed: int = 0) -> list[Claim]:
 
     Raises:
         ValueError: If `cases` is below 1.
+
+    >>> all(claim.holds for claim in verify(cases=1))
+    True
     """
     if cases < 1:
         raise ValueError(f"Expected at least 1 case, but found {cases}.")

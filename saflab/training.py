@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -393,9 +394,31 @@ def fit(
     Raises:
         ValueError: If the configuration does not fit the data, or the loss is not finite.
         CheckpointError: If a checkpoint cannot be read or written, or is of another run.
+
+    >>> from saflab.data import digits
+    >>> config = TrainConfig(model="mlp", channels=(8,), epochs=1, batch=500, device="cpu")
+    >>> [type(event).__name__ for event in fit(config, digits())]
+    ['RunStart', 'StepEnd', 'StepEnd', 'StepEnd', 'EpochEnd', 'RunEnd']
     """
-    run, controls = _Run(config, data, model), controls or Controls()
-    path = None if out is None else Path(out) / "checkpoint.pt"
+    out = None if out is None else Path(out)
+    # One process of a run writes, so one claims; a folder to resume from must be there already.
+    claims = out is not None and team().leads and (out.is_dir() or not resume)
+    with checkpoints.claim(out) if out and claims else contextlib.nullcontext():
+        yield from _events(
+            _Run(config, data, model), controls or Controls(), out, resume, save_every, evaluate_all
+        )
+
+
+def _events(
+    run: _Run,
+    controls: Controls,
+    out: Path | None,
+    resume: bool,
+    save_every: float,
+    evaluate_all: bool,
+) -> Iterator[Event]:
+    config, data = run.config, run.data
+    path = None if out is None else out / "checkpoint.pt"
     if resume:
         if path is None:
             raise ValueError("Expected a folder to resume from, but found out=None.")

@@ -25,15 +25,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate, and return the exit status."""
     from saflab import checkpoints
-    from saflab.data import load
     from saflab.energy import SpikeCounter
     from saflab.evaluation import compare, evaluate
+    from saflab.events import load
     from saflab.gradients import mode_of
     from saflab.saved import network_of
 
     content = checkpoints.load(options.checkpoint)
     config, model = network_of(content)
-    data = load(content["data"], options.root, limit=1)
+    data = load(content["data"], options.root, steps=config.steps, limit=1)
     common = {
         "mean": content["mean"], "std": content["std"], "steps": config.steps,
         "encoder": config.encoder, "seed": config.seed,

@@ -4,28 +4,66 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["HELP", "configure", "run"]
+__all__ = ["HELP", "configure", "course", "run"]
 
 HELP = "open the course in JupyterLab"
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("options", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    parser.add_argument(
+        "--folder",
+        default="saflab-course",
+        help="where an installed saflab puts your copy of the course (default ./saflab-course); "
+        "in a checkout its notebooks/ are opened as they are",
+    )
+    parser.add_argument(
+        "options", nargs=argparse.REMAINDER, help="after --, passed on to jupyter lab"
+    )
+
+
+def course(folder: Path) -> Path:
+    """Return the folder of the notebooks: a checkout's own, else a copy in `folder`.
+
+    A notebook that is in `folder` already is left as it is, with the student's work in it.
+
+    Raises:
+        ValueError: If there are no notebooks, or `folder` cannot be written to.
+    """
+    for checkout in (Path.cwd() / "notebooks", PACKAGE.parent / "notebooks"):
+        if (checkout / "00_start.ipynb").is_file():
+            return checkout
+    packed = PACKAGE / "course"
+    if not packed.is_dir():
+        raise ValueError(
+            f"Expected the notebooks in {packed}, but found none. Install saflab again, or run "
+            "`saflab lab` in a clone of the repository."
+        )
+    try:
+        for path in sorted(packed.rglob("*.ipynb")):
+            target = folder / path.relative_to(packed)
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                half = target.with_name(f".{target.name}.tmp")
+                shutil.copyfile(path, half)
+                half.replace(target)
+    except OSError as error:
+        raise ValueError(
+            f"Expected to put the course into {folder}, but found it impossible ({error}). Name "
+            "another folder with --folder."
+        ) from error
+    return folder
 
 
 def run(options: argparse.Namespace) -> int:
     """Replace this process by JupyterLab."""
-    folder = Path.cwd() / "notebooks"
-    if not folder.is_dir():
-        folder = Path(__file__).resolve().parents[2] / "notebooks"
-    if not folder.is_dir():
-        raise ValueError(
-            "Expected the folder notebooks/, but found none. Run `saflab lab` in a clone of the "
-            "repository, which holds the course."
-        )
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *options.options]
+    folder = course(Path(options.folder).expanduser())
+    print(f"The course is in {folder.resolve()}.", flush=True)
+    passed = [option for option in options.options if option != "--"]
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *passed]
     os.execv(sys.executable, command)

@@ -65,7 +65,8 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     _add_config(parser)
-    parser.add_argument("--data", default="auto", help="auto, cifar10, cifar100 or digits")
+    parser.add_argument("--data", default="auto", help="auto, cifar10, cifar100, digits, or "
+                        "recordings: nmnist, dvsgesture, cifar10dvs")  # fmt: skip
     parser.add_argument("--root", help="folder with the data (default: SAFLAB_DATA, ./data, …)")
     parser.add_argument("--download", action="store_true", help="fetch the data if it is missing")
     parser.add_argument("--limit", type=int, help="number of training images; 0 takes all")
@@ -95,11 +96,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     from saflab.config import TrainConfig
-    from saflab.data import load
+    from saflab.events import load
 
     quick = options.limit is None and options.channels is None and options.model == "convnet"
     limit = QUICK["limit"] if quick else (options.limit or None)
-    data = load(options.data, options.root, download=options.download, limit=limit)
+    data = load(
+        options.data, options.root, steps=options.steps, download=options.download, limit=limit
+    )
     values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
     if quick:
         values |= {name: QUICK[name] for name in ("channels", "augmentation")}
@@ -132,13 +135,14 @@ def _train(options: argparse.Namespace) -> int:
 def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -> float:
     from tqdm import tqdm
 
+    from saflab import checkpoints
     from saflab.distributed import team
     from saflab.training import EpochEnd, RunEnd, RunStart, StepEnd, fit
 
     # After torchrun has replaced a process, all go on from the last checkpoint.
     replaced = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
     resume = options.resume or (replaced and (out / "checkpoint.pt").exists())
-    accuracy, bar, log = 0.0, None, None
+    accuracy, bar = 0.0, None
     events = fit(
         config,
         data,
@@ -152,11 +156,11 @@ def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -
             accuracy = event.test_accuracy or 0.0
         if not team().leads:
             continue
-        if log is None:
-            log = (out / "log.jsonl").open("a" if resume else "w", encoding="utf-8")
-        line = {"event": type(event).__name__, **asdict(event)}
-        log.write(json.dumps(line, ensure_ascii=False) + "\n")
-        log.flush()
+        checkpoints.append(
+            out / "log.jsonl",
+            json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False),
+            anew=isinstance(event, RunStart) and not resume,
+        )
         if isinstance(event, RunStart):
             print(
                 f"{config.rule} on {config.model}, T = {config.steps}, "
@@ -179,6 +183,4 @@ def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -
             )
     if bar is not None:
         bar.close()
-    if log is not None:
-        log.close()
     return accuracy

@@ -79,6 +79,9 @@ def scan(
     A chunk of one step at a time is the online mode (memory constant in T); one chunk of all T
     steps is the layer-by-layer mode. OTTT and SAF give equal gradients for every chunk.
 
+    Values are not looked at, which would cost as much as a step: a NaN stays in u and is silence
+    in s. `Network`, `record_neuron` and the encoders refuse one.
+
     Args:
         kind: "lif" (gradient through time), "ottt" or "saf" (each step by itself).
         currents: I[t] or, for "saf", Û[t]; shape (C, B, *features).
@@ -96,6 +99,11 @@ def scan(
     Raises:
         ValueError: If `kind` or `impl` is unknown, C is 0, shapes differ, or a current is not a
             floating-point tensor.
+
+    >>> import torch
+    >>> spikes, state = scan("lif", torch.full((4, 1, 1), 0.8), None, LIFParams())
+    >>> spikes.flatten().tolist()
+    [0.0, 1.0, 0.0, 1.0]
     """
     if kind not in _STATES:
         raise ValueError(f"Expected a neuron in {kinds()}, but found {kind!r}.")
