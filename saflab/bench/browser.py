@@ -105,6 +105,7 @@ def open_lab(cells: Sequence[str], width: int = 1280, height: int = 1000) -> Ite
         command = [
             sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
             "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token=",
+            "--ServerApp.jpserver_extensions=saflab_jupyter=True",
             f"--ServerApp.root_dir={folder}",
         ]  # fmt: skip
         with open(f"{folder}/server.log", "wb") as log:

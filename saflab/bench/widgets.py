@@ -29,6 +29,10 @@ CASES = (
     ("ClampExplorer", "steps=200", "leak λ"),
     ("SurrogateExplorer", "", "slope α"),
     ("GradientExplorer", "steps=60", "leak λ"),
+    ("DriftExplorer", "steps=6", "learning rate"),
+    ("CostExplorer", "", "steps T"),
+    ("EnergyExplorer", "steps=20", "steps T"),
+    ("NetworkPlayer", "", "shown up to step"),
 )
 PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "ipykernel", "torch", "playwright")
 

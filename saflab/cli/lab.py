@@ -27,5 +27,8 @@ def run(options: argparse.Namespace) -> int:
             "Expected the folder notebooks/, but found none. Run `saflab lab` in a clone of the "
             "repository, which holds the course."
         )
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *options.options]
+    command = [
+        sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}",
+        "--ServerApp.jpserver_extensions=saflab_jupyter=True", *options.options,
+    ]  # fmt: skip
     os.execv(sys.executable, command)

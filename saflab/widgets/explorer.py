@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import ipywidgets
+import torch
 import traitlets
 
 from saflab.figures.panel import Panel
@@ -104,7 +106,7 @@ class Explorer(ipywidgets.VBox):
 
     def refresh(self) -> None:
         """Draw the current view; an error of the library is shown in place of the picture."""
-        with self.view.hold_sync():
+        with self.view.hold_sync(), _one_thread():
             try:
                 self.panels = self.shown()
             except (ValueError, traitlets.TraitError) as error:
@@ -125,6 +127,17 @@ class Explorer(ipywidgets.VBox):
         """Return one short line that does not depend on addresses or identifiers."""
         shown = ", ".join(f"{k}={_short(v)}" for k, v in self.values.items())
         return f"{type(self).__name__}({shown})"
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute without a second thread: a scene is small, and the browser needs the other core."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _short(value: Any) -> str:

@@ -4,6 +4,7 @@ function render({ model, el }) {
   const picture = document.createElement("div");
   const sentence = document.createElement("p");
   const error = document.createElement("p");
+  picture.style.contain = "content"; // a new picture leaves the layout of the page alone
   sentence.className = "saflab-sentence";
   sentence.setAttribute("aria-live", "polite");
   sentence.style.cssText = "margin:4px 2px;max-width:640px;line-height:1.4";
