@@ -51,7 +51,7 @@ SINGLE = """async ([name, count]) => {
         painted.port1.onmessage = () => { clearTimeout(late); done(performance.now() - start); };
         painted.port2.postMessage(0);
       });
-      seen.observe(picture, { childList: true });
+      seen.observe(picture, { childList: true, subtree: true });
       slider.value = low + share * (high - low);
       const start = performance.now();
       slider.dispatchEvent(new Event("input", { bubbles: true }));
@@ -64,7 +64,7 @@ COUNT = """() => {
   const picture = document.querySelector(".saflab-picture > div");
   window.saflabFrames = [];
   new MutationObserver(() => window.saflabFrames.push(performance.now()))
-    .observe(picture, { childList: true });
+    .observe(picture, { childList: true, subtree: true });
 }"""
 
 

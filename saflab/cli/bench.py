@@ -13,9 +13,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument(
         "what",
-        choices=["lab", "picture", "widgets"],
+        choices=["lab", "picture", "watch", "widgets"],
         help="lab: four rules on CIFAR-10 (40 minutes); picture: the README's "
-        "figure; widgets: latency of the explorers in Chromium",
+        "figure; widgets: latency of the explorers in Chromium; watch: cost of watching a training",
     )
     parser.add_argument("--root", help="folder with the data")
 
@@ -30,6 +30,11 @@ def run(options: argparse.Namespace) -> int:
         from saflab.bench import widgets
 
         return widgets.main([])
+    if options.what == "watch":
+        from saflab.bench import watch
+
+        watch.run(root=options.root)
+        return 0
     from saflab.bench import lab
 
     return lab.run(options.root)

@@ -11,7 +11,7 @@ import torch
 import traitlets
 
 from saflab.figures.panel import Panel
-from saflab.figures.svg import html
+from saflab.figures.svg import svg
 from saflab.widgets.parts import Code, Picture, Slider
 
 __all__ = ["Explorer"]
@@ -113,14 +113,14 @@ class Explorer(ipywidgets.VBox):
                 self.view.error = str(error)
                 return
             self.view.error = ""
-            self.view.picture = html(self.panels)
+            self.view.pictures = [svg(panel) for panel in self.panels]
             self.view.sentence = " ".join(panel.says for panel in self.panels)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add the static picture, which stays where widgets do not run (saved HTML, GitHub)."""
         bundle = super()._repr_mimebundle_(**kwargs)
         if isinstance(bundle, dict):
-            bundle["text/html"] = f"{self.view.picture}<p>{self.view.sentence}</p>"
+            bundle["text/html"] = self.view.static()
         return bundle
 
     def __repr__(self) -> str:
