@@ -173,13 +173,24 @@ class Training:
     def _train(self) -> None:
         assert self.data is not None
         resume = self.progress[0].end is not None
+        # Changed between two batches alone, so that both runs stop, or change their learning
+        # rate, at the same one.
+        controls = Controls(lr=self.controls.lr)
         runs = [
-            fit(config, self.data, model=model, controls=self.controls, resume=resume,
+            fit(config, self.data, model=model, controls=controls, resume=resume,
                 out=f"{self._folder.name}/{index}")
             for index, (config, model) in enumerate(zip(self.configs, self.models, strict=True))
         ]  # fmt: skip
         # In step: event k of every run belongs to the same batch.
-        for events in zip(*runs, strict=False):
+        rows = zip(*runs, strict=True)
+        while True:
+            self.controls.running.wait()
+            controls.lr = self.controls.lr
+            if self.controls.stopping:
+                controls.stop()
+            events = next(rows, None)
+            if events is None:
+                return
             for progress, event in zip(self.progress, events, strict=True):
                 _take(progress, event)
             if isinstance(events[0], StepEnd):
