@@ -20,9 +20,9 @@ test: $(VENV)/.installed lint
 	if ls notebooks/*.ipynb >/dev/null 2>&1; then $(BIN)/python -m pytest -q --nbval notebooks; fi
 
 lint: $(VENV)/.installed
-	$(BIN)/ruff check saflab tests
-	$(BIN)/ruff format --check saflab tests
-	$(BIN)/pyright --pythonpath $(BIN)/python saflab
+	$(BIN)/ruff check saflab saflab_jupyter tests
+	$(BIN)/ruff format --check saflab saflab_jupyter tests
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 verify: $(VENV)/.installed
 	$(BIN)/saflab verify

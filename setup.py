@@ -9,5 +9,5 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["saflab*"]), "saflab.course"],
     package_dir={"saflab.course": "notebooks"},
-    package_data={"": ["*.js", "*.css"], "saflab.course": ["**/*.ipynb"]},
+    package_data={"": ["*.js", "*.css", "*.json"], "saflab.course": ["**/*.ipynb"]},
 )

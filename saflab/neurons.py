@@ -311,12 +311,12 @@ def to_accumulation(u: Tensor, a_before: Tensor, p: LIFParams) -> Tensor:
 
 def accumulate(s: Tensor, leak: float) -> Tensor:
     """Return â[t] = λ·â[t−1] + s[t] for a whole train s of shape (T, *shape)."""
-    out = torch.empty_like(s)
     a = torch.zeros_like(s[0])
-    for t in range(s.shape[0]):
-        a = leak * a + s[t]
-        out[t] = a
-    return out
+    out = []
+    for now in s.unbind():
+        a = leak * a + now
+        out.append(a)
+    return torch.stack(out)
 
 
 def spikes_from_accumulation(a: Tensor, leak: float) -> Tensor:

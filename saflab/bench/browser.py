@@ -61,9 +61,8 @@ def _wait(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> 
 
 def _run_all(page: Any, cells: int, tries: int = 20) -> None:
     """Run the cells one by one; Lab ignores the key until the kernel is connected, so ask again."""
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(
-        timeout=60_000, state="attached"
-    )
+    idle = ".jp-Notebook-ExecutionIndicator[data-status=idle], .jp-NotebookKernelStatus"
+    page.locator(idle).first.wait_for(timeout=60_000, state="attached")
     prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt")
     for index in range(cells):
         for _ in range(tries):
@@ -79,10 +78,24 @@ def _run_all(page: Any, cells: int, tries: int = 20) -> None:
 
 
 @contextmanager
-def open_lab(cells: Sequence[str], width: int = 1280, height: int = 1000) -> Iterator[Any]:
+def open_lab(
+    cells: Sequence[str],
+    width: int = 1280,
+    height: int = 1000,
+    *,
+    dark: bool = False,
+    app: str = "jupyterlab",
+) -> Iterator[Any]:
     """Serve a notebook of `cells` on 127.0.0.1, run all of it in Chromium, and yield the page.
 
     Server, kernel and browser end with the block.
+
+    Args:
+        cells: Source of the code cells.
+        width: Of the window, in pixels.
+        height: Of the window, in pixels.
+        dark: Use JupyterLab's dark theme.
+        app: "jupyterlab", or "notebook" for Notebook 7.
 
     Raises:
         RuntimeError: If there is no Chromium, or the server does not answer.
@@ -98,13 +111,16 @@ def open_lab(cells: Sequence[str], width: int = 1280, height: int = 1000) -> Ite
         settings.mkdir(parents=True)
         quiet = '{"fetchNews": "false", "checkForUpdates": false}'
         (settings / "notification.jupyterlab-settings").write_text(quiet, encoding="utf-8")
+        theme = json.dumps({"theme": f"JupyterLab {'Dark' if dark else 'Light'}"})
+        (settings / "themes.jupyterlab-settings").write_text(theme, encoding="utf-8")
         port = _free_port()
         environment = {**os.environ, "JUPYTER_CONFIG_DIR": f"{folder}/.config",
                        "JUPYTERLAB_SETTINGS_DIR": f"{folder}/.settings",
                        "JUPYTERLAB_WORKSPACES_DIR": f"{folder}/.workspaces"}  # fmt: skip
         command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+            sys.executable, "-m", app, "--no-browser", "--allow-root",
             "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token=",
+            "--ServerApp.jpserver_extensions=saflab_jupyter=True",
             f"--ServerApp.root_dir={folder}",
         ]  # fmt: skip
         with open(f"{folder}/server.log", "wb") as log:
@@ -117,7 +133,10 @@ def open_lab(cells: Sequence[str], width: int = 1280, height: int = 1000) -> Ite
                     executable_path=browser_path, args=["--no-sandbox"]
                 )
                 page = browser.new_page(viewport={"width": width, "height": height})
-                page.goto(f"{base}/doc/tree/page.ipynb", wait_until="domcontentloaded")
+                page.goto(
+                    f"{base}/{'notebooks' if app == 'notebook' else 'doc/tree'}/page.ipynb",
+                    wait_until="domcontentloaded",
+                )
                 _run_all(page, len(cells))
                 yield page
                 browser.close()

@@ -1,18 +1,16 @@
 """Measure the time from a slider's change to pixels, in JupyterLab in Chromium.
 
-`python -m saflab.bench.widgets` writes assets/widgets.json. Per explorer: single changes (median
+`saflab bench widgets` writes assets/widgets.json. Per explorer: single changes (median
 and 95th percentile in ms, from the input event until the new picture is painted), frames per
 second while the slider is dragged, and how long after the release the last change arrives.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +27,10 @@ CASES = (
     ("ClampExplorer", "steps=200", "leak λ"),
     ("SurrogateExplorer", "", "slope α"),
     ("GradientExplorer", "steps=60", "leak λ"),
+    ("DriftExplorer", "steps=6", "learning rate"),
+    ("CostExplorer", "", "steps T"),
+    ("EnergyExplorer", "steps=20", "steps T"),
+    ("NetworkPlayer", "", "shown up to step"),
 )
 PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "ipykernel", "torch", "playwright")
 
@@ -47,7 +49,7 @@ SINGLE = """async ([name, count]) => {
         painted.port1.onmessage = () => { clearTimeout(late); done(performance.now() - start); };
         painted.port2.postMessage(0);
       });
-      seen.observe(picture, { childList: true });
+      seen.observe(picture, { childList: true, subtree: true });
       slider.value = low + share * (high - low);
       const start = performance.now();
       slider.dispatchEvent(new Event("input", { bubbles: true }));
@@ -60,7 +62,7 @@ COUNT = """() => {
   const picture = document.querySelector(".saflab-picture > div");
   window.saflabFrames = [];
   new MutationObserver(() => window.saflabFrames.push(performance.now()))
-    .observe(picture, { childList: true });
+    .observe(picture, { childList: true, subtree: true });
 }"""
 
 
@@ -147,17 +149,3 @@ def run(out: str | Path = "assets/widgets.json", *, changes: int = 60) -> dict[s
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description="Measure slider to pixels in Chromium.")
-    parser.add_argument("--out", default="assets/widgets.json", help="file to write")
-    parser.add_argument("--changes", type=int, default=60, help="single changes per explorer")
-    options = parser.parse_args(arguments)
-    run(options.out, changes=options.changes)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

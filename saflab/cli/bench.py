@@ -1,4 +1,4 @@
-"""`saflab bench`: reproduce the figures in the README and the documentation."""
+"""`saflab bench`: reproduce every measured figure of the README and the documentation."""
 
 from __future__ import annotations
 
@@ -8,29 +8,58 @@ __all__ = ["HELP", "configure", "run"]
 
 HELP = "reproduce the figures in the README"
 WHAT = {
+    "step": "a training step of every rule beside its peers and the floor (the default)",
+    "report": "table and figures of step's results",
     "lab": "four rules on CIFAR-10, lab network (40 minutes)",
     "connections": "skip and feedback networks, three rules, three seeds (40 minutes)",
     "scaling": "images per second by 1 and 2 processes, bytes sent per rule (5 minutes)",
-    "picture": "the README's figure",
+    "class": "grade 100 synthetic submissions (10 minutes)",
+    "kernels": "memory and start time of student kernels (10 minutes)",
     "widgets": "latency of the explorers in Chromium",
+    "watch": "cost of watching a training",
+    "picture": "the README's figure",
 }
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     listed = "; ".join(f"{name}: {text}" for name, text in WHAT.items())
-    parser.add_argument("what", choices=list(WHAT), help=listed)
-    parser.add_argument("--root", help="folder with the data")
+    parser.add_argument("what", nargs="?", default="step", choices=list(WHAT), help=listed)
+    parser.add_argument("--root", help="lab, connections, watch: folder with the data")
+    step = parser.add_argument_group("step")
+    step.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    step.add_argument("--all", action="store_true", help="both precisions, then the report")
+    step.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    step.add_argument("--batch", type=int, help="images per step (CPU 16, GPU 128)")
+    step.add_argument("--steps", type=int, default=6, help="T")
+    step.add_argument("--rounds", type=int, default=5, help="interleaved rounds of timing")
+    step.add_argument("--rows", nargs="+", help="names of rows; default all")
+    step.add_argument("--no-memory", action="store_true", help="leave out peak memory")
+
+
+def _step(options: argparse.Namespace) -> int:
+    from saflab.bench import report, step
+
+    precisions = ["float32", "bfloat16"] if options.all else [options.precision]
+    for precision in precisions:
+        result = step.run(
+            device=options.device, precision=precision, steps=options.steps, rows=options.rows,
+            batch=options.batch or (128 if options.device == "cuda" else 16),
+            rounds=options.rounds, memory=not options.no_memory,
+            out=report.FOLDER / f"{options.device}_{precision}.json",
+        )  # fmt: skip
+        print(report.table(result))
+    return report.run() if options.all else 0
 
 
 def run(options: argparse.Namespace) -> int:
     """Run one benchmark; return its exit status."""
-    from saflab.bench import connections, lab, picture, scaling, widgets
+    if options.what == "step":
+        return _step(options)
+    from importlib import import_module
 
-    if options.what == "picture":
-        return picture.run()
-    if options.what == "widgets":
-        return widgets.main([])
-    if options.what == "scaling":
-        return scaling.run()
-    return {"lab": lab, "connections": connections}[options.what].run(options.root)
+    name = {"class": "classroom"}.get(options.what, options.what)
+    run = import_module(f"saflab.bench.{name}").run
+    rooted = options.what in ("lab", "connections", "watch")
+    status = run(root=options.root) if rooted else run()
+    return status if isinstance(status, int) else 0

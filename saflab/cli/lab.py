@@ -65,5 +65,8 @@ def run(options: argparse.Namespace) -> int:
     folder = course(Path(options.folder).expanduser())
     print(f"The course is in {folder.resolve()}.", flush=True)
     passed = [option for option in options.options if option != "--"]
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *passed]
+    command = [
+        sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}",
+        "--ServerApp.jpserver_extensions=saflab_jupyter=True", *passed,
+    ]  # fmt: skip
     os.execv(sys.executable, command)

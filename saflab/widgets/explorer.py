@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import ipywidgets
+import torch
 import traitlets
 
 from saflab.figures.panel import Panel
-from saflab.figures.svg import html
+from saflab.figures.svg import svg
 from saflab.widgets.parts import Code, Picture, Slider
 
 __all__ = ["Explorer"]
@@ -104,27 +106,38 @@ class Explorer(ipywidgets.VBox):
 
     def refresh(self) -> None:
         """Draw the current view; an error of the library is shown in place of the picture."""
-        with self.view.hold_sync():
+        with self.view.hold_sync(), _one_thread():
             try:
                 self.panels = self.shown()
             except (ValueError, traitlets.TraitError) as error:
                 self.view.error = str(error)
                 return
             self.view.error = ""
-            self.view.picture = html(self.panels)
+            self.view.pictures = [svg(panel) for panel in self.panels]
             self.view.sentence = " ".join(panel.says for panel in self.panels)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add the static picture, which stays where widgets do not run (saved HTML, GitHub)."""
         bundle = super()._repr_mimebundle_(**kwargs)
         if isinstance(bundle, dict):
-            bundle["text/html"] = f"{self.view.picture}<p>{self.view.sentence}</p>"
+            bundle["text/html"] = self.view.static()
         return bundle
 
     def __repr__(self) -> str:
         """Return one short line that does not depend on addresses or identifiers."""
         shown = ", ".join(f"{k}={_short(v)}" for k, v in self.values.items())
         return f"{type(self).__name__}({shown})"
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute without a second thread: a scene is small, and the browser needs the other core."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _short(value: Any) -> str:

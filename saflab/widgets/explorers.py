@@ -135,5 +135,5 @@ class NetworkPlayer(Explorer):
 
     def __init__(self) -> None:
         self.image = Slider("test image", 0, 0, 359, 1)
-        self.step = steps(4, 12, "shown up to step")
+        self.step = steps(4, 8, "shown up to step")
         super().__init__(image=self.image, step=self.step)

@@ -10,9 +10,9 @@ import numpy as np
 
 from saflab.figures import scenes
 from saflab.figures.panel import Panel
-from saflab.figures.traces import count, first_spike
 from saflab.widgets.explorer import Explorer, choice, steps, switch
 from saflab.widgets.parts import Slider
+from saflab.widgets.prediction import Strip, compare_drawn, compare_first, compare_number
 
 __all__ = ["NeuronExplorer"]
 
@@ -20,8 +20,8 @@ __all__ = ["NeuronExplorer"]
 class NeuronExplorer(Explorer):
     """One LIF neuron: leak, threshold and input on sliders, its potential and spikes below.
 
-    Prediction: tick "Predict before looking" (`explorer.predict.value = True`), state the step of
-    the first spike (0 for never) and the number of spikes, then reveal.
+    Prediction: tick "Predict before looking" (`explorer.predict.value = True`), draw the spikes on
+    the time axis, or state the step of the first (0 for never) and their number, then reveal.
     """
 
     scene = staticmethod(scenes.neuron)
@@ -48,7 +48,9 @@ class NeuronExplorer(Explorer):
         )
         self.number = ipywidgets.BoundedIntText(0, 0, 200, description="number of spikes", **wide)
         self.reveal_button = ipywidgets.Button(description="Reveal")
-        self.answer = ipywidgets.VBox([self.first, self.number, self.reveal_button])
+        self.strip = Strip()
+        self.strip.observe(self._drawn, "predicted")
+        self.answer = ipywidgets.VBox([self.strip, self.first, self.number, self.reveal_button])
         self.answer.layout.display = "none"
         self._verdict = ""
         self.predict.observe(self._changed, "value")
@@ -62,8 +64,14 @@ class NeuronExplorer(Explorer):
 
     def _changed(self, change: Any) -> None:
         self._verdict = ""
+        self.strip.clear(self.steps.value)
         self.answer.layout.display = "" if self.predict.value else "none"
         super()._changed(change)
+
+    def _drawn(self, change: Any) -> None:
+        # A drawing states both numbers; emptied by `clear`, it states nothing.
+        self.first.value = min(change["new"], default=0)
+        self.number.value = len(change["new"])
 
     def shown(self) -> tuple[Panel, ...]:
         """Return the panels; while a prediction is awaited, the input alone."""
@@ -79,28 +87,15 @@ class NeuronExplorer(Explorer):
     def reveal(self) -> str:
         """Show the spikes and return how far the prediction was off."""
         s = np.asarray(scenes.neuron_record(**self.values).s).ravel()
-        first, number = first_spike(s) or 0, int(s.sum())
-        self._verdict = " ".join(
-            (_compare_first(self.first.value, first), _compare_number(self.number.value, number))
-        )
+        actual = [int(t) + 1 for t in np.flatnonzero(s > 0)]
+        said = [
+            compare_first(self.first.value, min(actual, default=0)),
+            compare_number(self.number.value, len(actual)),
+        ]
+        if self.strip.predicted:
+            said.append(compare_drawn(self.strip.predicted, actual))
+        self.strip.reveal(actual)
+        self._verdict = " ".join(said)
         self.refresh()
         self.view.sentence = f"{self._verdict} {self.view.sentence}"
         return self._verdict
-
-
-def _compare_first(guessed: int, first: int) -> str:
-    if guessed == first:
-        return f"First spike: right, {f'step {first}' if first else 'never'}."
-    if not guessed or not first:
-        said, found = (f"step {n}" if n else "never" for n in (guessed, first))
-        return f"First spike: you said {said}, it is {found}."
-    late = "late" if guessed > first else "early"
-    off = count(abs(guessed - first), "step")
-    return f"First spike: step {first}; your {guessed} is {off} too {late}."
-
-
-def _compare_number(guessed: int, number: int) -> str:
-    if guessed == number:
-        return f"Count: right, {number}."
-    more = "many" if guessed > number else "few"
-    return f"Count: {number}; your {guessed} is {abs(guessed - number)} too {more}."

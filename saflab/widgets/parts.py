@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-__all__ = ["Code", "Picture", "Slider"]
+__all__ = ["Code", "Picture", "Slider", "source"]
 
 _HERE = Path(__file__).parent
 
 
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """Return the text of a JavaScript file beside this one."""
     return (_HERE / name).read_text(encoding="utf-8")
 
 
@@ -30,7 +32,7 @@ class Slider(anywidget.AnyWidget):
         logarithmic: Move by factors; `low` must be above 0.
     """
 
-    _esm = _source("slider.js")
+    _esm = source("slider.js")
     label = traitlets.Unicode().tag(sync=True)
     value: Any = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(
         sync=True, echo_update=False
@@ -68,12 +70,25 @@ class Slider(anywidget.AnyWidget):
 
 
 class Picture(anywidget.AnyWidget):
-    """An SVG with its sentence, and an error message if there is one."""
+    """SVGs with their sentence, and an error message if there is one.
 
-    _esm = _source("picture.js")
-    picture = traitlets.Unicode().tag(sync=True)
+    `live` says whether screen readers announce every new sentence ("polite" or "off").
+    """
+
+    _esm = source("picture.js")
+    pictures: Any = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    live = traitlets.Unicode("polite").tag(sync=True)
     sentence = traitlets.Unicode().tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
+
+    @property
+    def picture(self) -> str:
+        """All SVGs, under one another."""
+        return "".join(self.pictures)
+
+    def static(self) -> str:
+        """Return what stays where widgets do not run: saved notebooks, HTML exports, GitHub."""
+        return f"{self.picture}<p>{escape(self.error or self.sentence)}</p>"
 
     def __repr__(self) -> str:
         return "Picture()"
@@ -86,7 +101,7 @@ class Code(anywidget.AnyWidget):
         source: Returns the lines.
     """
 
-    _esm = _source("code.js")
+    _esm = source("code.js")
     code = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, source: Callable[[], str]) -> None:

@@ -25,7 +25,7 @@ function render({ model, el }) {
   window.addEventListener("keydown", keep, true);
   row.append(label, range, number);
   el.append(row);
-  const show = () => {
+  const describe = () => {
     const name = model.get("label");
     const logarithmic = model.get("logarithmic");
     label.textContent = name;
@@ -38,8 +38,12 @@ function render({ model, el }) {
     number.min = model.get("low");
     number.max = model.get("high");
     number.step = logarithmic ? "any" : model.get("step");
+    show();
+  };
+  const show = () => {
     const value = model.get("value");
-    if (document.activeElement !== range) range.value = map(value);
+    const at = model.get("logarithmic") ? Math.log10(value) : value;
+    if (document.activeElement !== range) range.value = at;
     if (document.activeElement !== number) number.value = value;
     range.setAttribute("aria-valuetext", String(value));
   };
@@ -55,10 +59,13 @@ function render({ model, el }) {
   });
   number.addEventListener("change", () => send(Number(number.value)));
   for (const box of [range, number]) box.addEventListener("blur", show);
-  model.on("change", show);
-  show();
+  const names = ["label", "low", "high", "step", "logarithmic"].map((part) => `change:${part}`);
+  model.on("change:value", show);
+  for (const part of names) model.on(part, describe);
+  describe();
   return () => {
-    model.off("change", show);
+    model.off("change:value", show);
+    for (const part of names) model.off(part, describe);
     window.removeEventListener("keydown", keep, true);
   };
 }

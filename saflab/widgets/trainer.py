@@ -11,7 +11,7 @@ from saflab.config import TrainConfig
 from saflab.data import DATASETS, load
 from saflab.figures.curves import firing_rates, progress
 from saflab.figures.panel import Panel
-from saflab.figures.svg import html
+from saflab.figures.svg import svg
 from saflab.figures.traces import raster
 from saflab.models import MODELS
 from saflab.rules import RULES
@@ -191,14 +191,15 @@ class LiveTrainer(ipywidgets.VBox):
         self.panels = _panels(training)
         with self.view.hold_sync():
             self.view.error = ""
-            self.view.picture = html(self.panels, height=150)
+            self.view.pictures = [svg(panel, height=150) for panel in self.panels]
             self.view.sentence = _say(state, training)
+            self.view.live = "off" if state == "running" else "polite"
         self._buttons(state)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, dict) and self.training is not None:
-            bundle["text/html"] = f"{self.view.picture}<p>{self.view.sentence}</p>"
+        if isinstance(bundle, dict):
+            bundle["text/html"] = self.view.static()
         return bundle
 
     def __repr__(self) -> str:

@@ -24,8 +24,9 @@ from saflab.training import Controls, EpochEnd, RunEnd, StepEnd, build_model, fi
 
 __all__ = ["Progress", "Training", "gradient_angle"]
 
-# Watching may take at most this share of the time, and happens at most 8 times a second.
-SHARE, INTERVAL = 0.04, 0.125
+# Curves are drawn at most 8 times a second; they and the recordings each take at most this share
+# of the time.
+SHARE, INTERVAL = 0.02, 0.125
 THREAD = "saflab-training"
 
 
@@ -98,7 +99,7 @@ class Training:
         self.frames = 0
         self._folder = tempfile.TemporaryDirectory(prefix="saflab-")
         self._thread: threading.Thread | None = None
-        self._next = 0.0
+        self._next = self._next_record = 0.0
         self._inside = False
 
     @property
@@ -172,30 +173,44 @@ class Training:
     def _train(self) -> None:
         assert self.data is not None
         resume = self.progress[0].end is not None
+        # Changed between two batches alone, so that both runs stop, or change their learning
+        # rate, at the same one.
+        controls = Controls(lr=self.controls.lr)
         runs = [
-            fit(config, self.data, model=model, controls=self.controls, resume=resume,
+            fit(config, self.data, model=model, controls=controls, resume=resume,
                 out=f"{self._folder.name}/{index}")
             for index, (config, model) in enumerate(zip(self.configs, self.models, strict=True))
         ]  # fmt: skip
         # In step: event k of every run belongs to the same batch.
-        for events in zip(*runs, strict=False):
+        rows = zip(*runs, strict=True)
+        while True:
+            self.controls.running.wait()
+            controls.lr = self.controls.lr
+            if self.controls.stopping:
+                controls.stop()
+            events = next(rows, None)
+            if events is None:
+                return
             for progress, event in zip(self.progress, events, strict=True):
                 _take(progress, event)
             if isinstance(events[0], StepEnd):
                 self._look()
 
     def _look(self, force: bool = False) -> None:
-        """Record and show, at most so often that watching costs no more than `SHARE`."""
+        """Show, and more rarely record, so that neither costs more than `SHARE` of the time."""
         now = time.monotonic()
         if self.watch is None or not (force or now >= self._next):
             return
         self.frames += 1
-        if self.error is None and self.data is not None:
+        if self.error is None and self.data is not None and (force or now >= self._next_record):
             self._record()
+            recorded = time.monotonic()
+            self._next_record = recorded + (recorded - now) / SHARE
+            now = recorded
         if self.watch is not None:
             self.watch(self)
-        taken = time.monotonic() - now
-        self._next = time.monotonic() + max(INTERVAL, taken / SHARE)
+        shown = time.monotonic()
+        self._next = shown + max(INTERVAL, (shown - now) / SHARE)
 
     def _record(self) -> None:
         data, config = self.data, self.configs[0]

@@ -86,6 +86,29 @@ def test_prediction_is_compared(first, number, verdict):
     assert widgets.NeuronExplorer().guess(first, number) == verdict
 
 
+@pytest.mark.parametrize(
+    ("drawn", "verdict"),
+    [
+        (
+            [4, 8, 30],
+            "Drawn: 2 hits, 10 missed, 1 false alarm; spikes taken in order lie 6.0",
+        ),
+        ([5], "Drawn: 0 hits, 12 missed, 1 false alarm; spikes taken in order lie 1.0 steps"),
+    ],
+)
+def test_a_drawn_prediction_is_compared_and_states_the_numbers(drawn, verdict):
+    explorer = widgets.NeuronExplorer()
+    explorer.predict.value = True
+    explorer.strip.predicted = drawn
+    assert (explorer.first.value, explorer.number.value) == (drawn[0], len(drawn))
+    assert verdict in explorer.reveal()
+    assert explorer.strip.revealed
+    assert len(explorer.strip.actual) == 12
+    explorer.steps.value = 30
+    assert (explorer.strip.predicted, explorer.strip.revealed) == ([], False)
+    assert explorer.strip.steps == 30
+
+
 def test_prediction_hides_the_spikes_until_revealed():
     explorer = widgets.NeuronExplorer()
     explorer.predict.value = True

@@ -1,6 +1,7 @@
 """The live trainer on real digits, without a browser."""
 
 import gc
+import json
 import threading
 import time
 import weakref
@@ -51,6 +52,53 @@ def test_blocking_run_learns_and_equals_plain_fit(trainer):
     assert isinstance(end, training.RunEnd)
     assert end.test_accuracy == accuracy
     assert "SAF-E: finished at update 16 of 16" in trainer.sentence
+
+
+def test_a_shared_seed_gives_what_the_command_line_gives(trainer, tmp_path, capsys):
+    from saflab.cli import main
+
+    trainer.images.value, trainer.epochs.value = 1500, 1  # more than there are: all of them
+    accuracy = trainer.run()
+    options = "--data digits --model mlp --channels 32 32 --batch 50 --epochs 1 --seed 0"
+    assert main(["train", *options.split(), "--out", str(tmp_path)]) == 0
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    losses = [event["loss"] for event in log if event["event"] == "StepEnd"]
+    assert losses == trainer.training.progress[0].loss
+    assert log[-1]["test_accuracy"] == accuracy
+    capsys.readouterr()
+
+
+def test_the_picture_and_the_state_stay_in_a_saved_notebook(trainer):
+    before = trainer._repr_mimebundle_()["text/html"]
+    assert before.startswith("<svg")
+    assert "Nothing trained yet." in before
+    trainer.run()
+    assert trainer.view.live == "polite"
+    after = trainer._repr_mimebundle_()["text/html"]
+    assert after.count("<svg") == len(trainer.panels) > 1
+    assert "finished at update" in after
+
+
+def test_curves_are_drawn_more_often_than_recordings_are_made(trainer, monkeypatch):
+    """A recording that takes long must not slow the training, nor the curves."""
+    from saflab.widgets import training as module
+
+    record = module.Training._record
+
+    records = []
+
+    def slow(self):
+        records.append(self.frames)
+        time.sleep(0.05)
+        record(self)
+
+    monkeypatch.setattr(module.Training, "_record", slow)
+    trainer.epochs.value = 300
+    trainer.start()
+    until(lambda: trainer.training.frames > 6)
+    assert records[:1] == [1]
+    assert len(records) < trainer.training.frames / 2
+    trainer.stop()
 
 
 def test_start_steer_pause_stop_resume(trainer):
@@ -119,6 +167,21 @@ def test_side_by_side_shows_the_angle_of_the_gradients(trainer, rule, equal):
     assert first.step == second.step
     assert first.angles
     assert all((a < 1e-5) == equal for a in first.angles)
+
+
+def test_side_by_side_stops_and_goes_on_at_the_same_batch(trainer):
+    trainer.beside.value = "bptt"
+    trainer.epochs.value = 300
+    trainer.start()
+    first, second = trainer.training.progress
+    for _ in range(6):
+        before = first.step
+        until(lambda before=before: first.step > before + 2)
+        trainer.stop()
+        assert trainer.state == "stopped"
+        assert first.step == second.step
+        trainer.resume()
+    trainer.stop()
 
 
 def test_errors_are_shown_with_their_remedy(trainer, monkeypatch):

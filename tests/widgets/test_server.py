@@ -1,0 +1,44 @@
+"""The Jupyter server extension that sends the kernel's messages at once."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import saflab_jupyter
+
+
+class Connection:
+    def __init__(self, handler):
+        self.websocket_handler = handler
+        self.connected = False
+
+    def connect(self):
+        self.connected = True
+
+
+def test_loading_it_turns_off_the_delay_of_every_kernel_connection():
+    settings = {"kernel_websocket_connection_class": Connection}
+    server = SimpleNamespace(web_app=SimpleNamespace(settings=settings))
+    saflab_jupyter._load_jupyter_server_extension(server)
+    calls = []
+    connection = settings["kernel_websocket_connection_class"](
+        SimpleNamespace(set_nodelay=calls.append)
+    )
+    connection.connect()
+    assert calls == [True]
+    assert connection.connected
+
+
+def test_jupyter_still_has_the_setting_that_is_replaced():
+    from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+    from tornado.websocket import WebSocketHandler
+
+    assert isinstance(KernelWebsocketHandler.kernel_websocket_connection_class, property)
+    assert callable(WebSocketHandler.set_nodelay)
+
+
+def test_installing_saflab_enables_it():
+    folder = Path(saflab_jupyter.__file__).parent
+    enabled = json.loads((folder / "saflab_jupyter.json").read_text(encoding="utf-8"))
+    assert enabled == {"ServerApp": {"jpserver_extensions": {"saflab_jupyter": True}}}
+    assert saflab_jupyter._jupyter_server_extension_points() == [{"module": "saflab_jupyter"}]
