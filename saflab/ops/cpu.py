@@ -48,16 +48,17 @@ class _SAF(torch.autograd.Function):
             current, now = currents[t], out[t]
             x = kept[t] if kept is not None else scratch
             torch.mul(a, p.leak, out=now)
-            torch.sub(current, now, alpha=p.threshold, out=x).sub_(p.threshold)
-            now.add_(x >= 0)
+            torch.sub(current, now, alpha=p.threshold, out=x)
+            # Compared into floats: adding booleans costs three times as much.
+            now.add_(torch.ge(x, p.threshold, out=scratch))
             a = now
             if kept is None:
                 continue
             if p.surrogate == "clamp":
-                inside = (current > 0).logical_and_(current < p.threshold * total)
-                x.copy_(inside).div_(p.threshold)
+                torch.gt(current, 0.0, out=x)
+                x.mul_(torch.lt(current, p.threshold * total, out=scratch)).div_(p.threshold)
             else:
-                _derivative_(x, p)
+                _derivative_(x.sub_(p.threshold), p)
         if kept is not None:
             ctx.save_for_backward(kept)
         return out
@@ -90,12 +91,14 @@ class _OTTT(torch.autograd.Function):
         if kept is not None:
             ctx.save_for_backward(kept)
         ctx.mark_non_differentiable(u)
+        ctx.set_materialize_grads(False)  # mostly the trace alone has a gradient
         return spikes, traces, u
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (kept,) = ctx.saved_tensors
-        return (grads[0] + grads[1]).mul_(kept), None, None, None, None, None
+        given = [g for g in grads[:2] if g is not None]
+        return sum(given[1:], start=given[0]) * kept, None, None, None, None, None
 
 
 class _LIF(torch.autograd.Function):
