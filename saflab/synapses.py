@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.utils import _pair
 
 from saflab.neurons import rescale, swap
 
@@ -157,9 +158,8 @@ class _AvgPool(torch.autograd.Function):
 
 
 def _pool(x: Tensor, module: nn.AvgPool2d) -> Tensor:
-    pair = nn.modules.utils._pair
     options = (
-        pair(module.kernel_size), pair(module.stride), pair(module.padding), module.ceil_mode,
+        _pair(module.kernel_size), _pair(module.stride), _pair(module.padding), module.ceil_mode,
         module.count_include_pad, module.divisor_override,
     )  # fmt: skip
     return _AvgPool.apply(x, options)  # type: ignore[no-any-return]
@@ -252,8 +252,9 @@ class Prepared:
         """Pass the gathered gradients on, latest first, and let go of the graphs."""
         while self._pending:
             x, leaf = self._pending.pop()
-            if leaf.grad is not None:
-                torch.autograd.backward(x, leaf.grad)
+            grad, leaf.grad = leaf.grad, None  # let go of each sum as soon as it is passed on
+            if grad is not None:
+                torch.autograd.backward(x, grad)
 
 
 class _TwoPaths(torch.autograd.Function):
@@ -381,6 +382,11 @@ class Synapse(nn.Module):
         if layer is None or weight is None:
             return swap(x, y)
         if fused:
+            device = x.device.type
+            if torch.is_autocast_enabled(device):  # which does not see into a custom backward
+                dtype = torch.get_autocast_dtype(device)
+                x, y, weight = x.to(dtype), y.to(dtype), weight.to(dtype)
+                bias = None if bias is None else bias.to(dtype)
             return _TwoPaths.apply(x, y, weight, bias, layer)  # type: ignore[no-any-return]
         with torch.no_grad():
             x = layer.apply_to(x, weight, bias)
