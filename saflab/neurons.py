@@ -119,9 +119,22 @@ def swap(value: Tensor, path: Tensor) -> Tensor:
     return value.detach() + path - path.detach()
 
 
+class _Rescale(torch.autograd.Function):
+    """value·x forward, grad·g backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: float, grad: float) -> Tensor:
+        ctx.grad = grad
+        return x * value
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return grads[0] if ctx.grad == 1.0 else grads[0] * ctx.grad, None, None
+
+
 def rescale(x: Tensor, value: float, grad: float) -> Tensor:
     """Return value·x whose derivative with respect to x is `grad`."""
-    return x * grad if value == grad else x * grad + (value - grad) * x.detach()
+    return _Rescale.apply(x, value, grad)  # type: ignore[no-any-return]
 
 
 def surrogate_derivative(x: Tensor, p: LIFParams) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from saflab.neurons import LIFParams, accumulate, total_weight
 from saflab.record import record
 from saflab.synapses import Conv2d, Linear, Scale, Synapse
 
-__all__ = ["TOLERANCE", "Claim", "gradients", "random_network", "verify"]
+__all__ = ["TOLERANCE", "Claim", "gradients", "random_network", "step_gradients", "verify"]
 
 TOLERANCE = 1e-10
 
@@ -170,29 +171,42 @@ CLAIMS: dict[str, Callable[[Network, Tensor, Tensor], float]] = {
 }
 
 
-def drift(lr: float, steps: int = 6, seed: int = 0) -> list[float]:
-    """Return, for t = 1…T, the cosine between the SAF-E and OTTT gradients under step updates.
+def step_gradients(
+    network: Network, x: Tensor, y: Tensor, lr: float
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return SAF-E's and OTTT's gradient at t = 1…T as vectors, the weights moving at every t.
 
-    Both start from the same weights and take a step of size `lr` after every t. SAF re-evaluates
-    the history with the new weights, OTTT's membrane potential keeps the old ones.
+    Both start from the weights of `network` and take a step of size `lr` after every t. SAF
+    re-evaluates the history with the new weights, OTTT's membrane potential keeps the old ones.
+
+    Args:
+        network: Left as it is.
+        x: Encoded input, shape (T, B, *features).
+        y: Class indices, shape (B,).
+        lr: Learning rate ≥ 0.
     """
-    found: dict[str, list[Tensor]] = {}
+    found: list[list[Tensor]] = []
     for rule in ("saf_e", "ottt_o"):
-        torch.manual_seed(seed)
-        network = random_network(random.Random(seed), "conv", "chain")
-        network.neuron = LIFParams()
-        x = torch.randn(8, 5, 6, 6, dtype=torch.float64).expand(steps, 8, 5, 6, 6)
-        y = torch.randint(4, (8,))
-        found[rule] = []
-        for _ in sequence(network, x, y, rule, update="step"):
-            parts = [p.grad.flatten() for p in network.parameters() if p.grad is not None]
-            found[rule].append(torch.cat(parts))
-            with torch.no_grad():
-                for p in network.parameters():
-                    if p.grad is not None:
-                        p -= lr * p.grad
-            network.zero_grad(set_to_none=True)
-    pairs = zip(found["saf_e"], found["ottt_o"], strict=True)
+        moving = copy.deepcopy(network)
+        optimizer = torch.optim.SGD(moving.parameters(), lr=lr)
+        optimizer.zero_grad()
+        found.append([])
+        for _ in sequence(moving, x, y, rule, update="step"):
+            parts = [p.grad.flatten() for p in moving.parameters() if p.grad is not None]
+            found[-1].append(torch.cat(parts))
+            optimizer.step()
+            optimizer.zero_grad()
+    return found[0], found[1]
+
+
+def drift(lr: float, steps: int = 6, seed: int = 0) -> list[float]:
+    """Return, for t = 1…T, the cosine between the SAF-E and OTTT gradients under step updates."""
+    torch.manual_seed(seed)
+    network = random_network(random.Random(seed), "conv", "chain")
+    network.neuron = LIFParams()
+    x = torch.randn(8, 5, 6, 6, dtype=torch.float64).expand(steps, 8, 5, 6, 6)
+    y = torch.randint(4, (8,))
+    pairs = zip(*step_gradients(network, x, y, lr), strict=True)
     return [float(torch.cosine_similarity(a, b, dim=0)) for a, b in pairs]
 
 

@@ -34,6 +34,13 @@ def _derivative_(x: Tensor, p: LIFParams) -> Tensor:
     raise ValueError(f"Expected a surrogate of u − V, but found {p.surrogate!r}.")
 
 
+def _kept_dtype(currents: Tensor) -> torch.dtype:
+    """Return the format of the derivative: that of the convolutions under autocast."""
+    device = currents.device.type
+    half = torch.is_autocast_enabled(device)
+    return torch.get_autocast_dtype(device) if half else currents.dtype
+
+
 class _SAF(torch.autograd.Function):
     """Û[1..T] → â[1..T]; backward: ∂ℓ/∂Û[t] = ∂ℓ/∂â[t] · σ'[t], nothing through time."""
 
@@ -42,22 +49,26 @@ class _SAF(torch.autograd.Function):
         ctx: Any, currents: Tensor, a: Tensor, p: LIFParams, totals: Sequence[float], keep: bool
     ) -> Tensor:
         out = torch.empty_like(currents)
-        kept = torch.empty_like(currents) if keep else None
+        kept = torch.empty_like(currents, dtype=_kept_dtype(currents)) if keep else None
         scratch = torch.empty_like(currents[0])
+        narrow = torch.empty_like(scratch) if kept is not None and kept.dtype != out.dtype else None
         for t, total in enumerate(totals):
             current, now = currents[t], out[t]
-            x = kept[t] if kept is not None else scratch
+            x = scratch if kept is None else kept[t] if narrow is None else narrow
             torch.mul(a, p.leak, out=now)
-            torch.sub(current, now, alpha=p.threshold, out=x).sub_(p.threshold)
-            now.add_(x >= 0)
+            torch.sub(current, now, alpha=p.threshold, out=x)
+            # Compared into floats: adding booleans costs three times as much.
+            now.add_(torch.ge(x, p.threshold, out=scratch))
             a = now
             if kept is None:
                 continue
             if p.surrogate == "clamp":
-                inside = (current > 0).logical_and_(current < p.threshold * total)
-                x.copy_(inside).div_(p.threshold)
+                torch.gt(current, 0.0, out=x)
+                x.mul_(torch.lt(current, p.threshold * total, out=scratch)).div_(p.threshold)
             else:
-                _derivative_(x, p)
+                _derivative_(x.sub_(p.threshold), p)
+            if narrow is not None:
+                kept[t].copy_(narrow)
         if kept is not None:
             ctx.save_for_backward(kept)
         return out
@@ -90,12 +101,14 @@ class _OTTT(torch.autograd.Function):
         if kept is not None:
             ctx.save_for_backward(kept)
         ctx.mark_non_differentiable(u)
+        ctx.set_materialize_grads(False)  # mostly the trace alone has a gradient
         return spikes, traces, u
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (kept,) = ctx.saved_tensors
-        return (grads[0] + grads[1]).mul_(kept), None, None, None, None, None
+        given = [g for g in grads[:2] if g is not None]
+        return sum(given[1:], start=given[0]) * kept, None, None, None, None, None
 
 
 class _LIF(torch.autograd.Function):

@@ -10,7 +10,6 @@ from saflab.figures.curves import gradient_through_time
 from saflab.figures.panel import BLUE, GREY, Panel, mark
 from saflab.figures.scenes.neuron import current
 from saflab.figures.traces import membrane
-from saflab.gradients import sequence
 from saflab.models import mlp
 from saflab.network import Network
 from saflab.neurons import (
@@ -25,6 +24,7 @@ from saflab.neurons import (
     swap,
 )
 from saflab.record import record_neuron
+from saflab.theory import step_gradients
 
 __all__ = ["angle", "credit", "drift", "flat_gradient", "gradient"]
 
@@ -99,21 +99,14 @@ def drift(lr: float = 0.1, steps: int = 6, leak: float = 0.5, seed: int = 0) -> 
         leak: λ in [0, 1].
         seed: Of the weights and the random batch.
     """
-    gradients: dict[str, list[Tensor]] = {}
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(16, 1, 8, 8, generator=generator, dtype=torch.float64)
     labels = torch.randint(10, (16,), generator=generator)
-    for rule in ("ottt_o", "saf_e"):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = mlp(hidden=(32, 32), neuron=LIFParams(leak=leak)).double()
-        optimizer = torch.optim.SGD(network.parameters(), lr=lr)
-        gradients[rule] = []
-        for _ in sequence(network, constant(images, steps), labels, rule, update="step"):
-            gradients[rule].append(flat_gradient(network).clone())
-            optimizer.step()
-            optimizer.zero_grad()
-    angles = [angle(a, b) for a, b in zip(gradients["ottt_o"], gradients["saf_e"], strict=True)]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = mlp(hidden=(32, 32), neuron=LIFParams(leak=leak)).double()
+    found = step_gradients(network, constant(images, steps), labels, lr)
+    angles = [angle(a, b) for a, b in zip(*found, strict=True)]
     if max(angles) < 1e-6:
         verdict = f"the two gradients are equal to rounding at all {steps} steps"
     else:
