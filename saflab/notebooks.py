@@ -132,6 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(build_site())
         return 0
     os.environ.setdefault("SAFLAB_FAST", "1")
+    os.environ.setdefault("SAFLAB_STATE", "")  # solutions that are run here are nobody's progress
     chosen = [
         p for p in notebooks() if not arguments or any(p.name.startswith(a) for a in arguments)
     ]

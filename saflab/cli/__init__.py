@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from saflab.cli import bench, doctor, evaluate, lab, train, verify
+from saflab.cli import bench, classroom, doctor, evaluate, lab, progress, train, verify
 
 __all__ = ["main"]
 
@@ -17,7 +17,9 @@ COMMANDS: dict[str, ModuleType] = {
     "eval": evaluate,
     "verify": verify,
     "bench": bench,
+    "class": classroom,
     "doctor": doctor,
+    "progress": progress,
 }
 
 
@@ -43,5 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"saflab: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nsaflab: stopped. Go on with the same command and --resume.", file=sys.stderr)
+        print(
+            "\nsaflab: stopped. Go on with the same command (train: and --resume).", file=sys.stderr
+        )
         return 130

@@ -13,9 +13,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.add_argument(
         "what",
-        choices=["lab", "picture", "widgets"],
-        help="lab: four rules on CIFAR-10 (40 minutes); picture: the README's "
-        "figure; widgets: latency of the explorers in Chromium",
+        choices=["class", "kernels", "lab", "picture", "widgets"],
+        help="class: grade 100 synthetic submissions (10 minutes); kernels: memory and start of "
+        "student kernels (10 minutes); lab: four rules on CIFAR-10 (40 minutes); picture: the "
+        "README's figure; widgets: latency of the explorers in Chromium",
     )
     parser.add_argument("--root", help="folder with the data")
 
@@ -26,6 +27,14 @@ def run(options: argparse.Namespace) -> int:
         from saflab.bench import picture
 
         return picture.run()
+    if options.what == "class":
+        from saflab.bench import classroom
+
+        return classroom.run()
+    if options.what == "kernels":
+        from saflab.bench import kernels
+
+        return kernels.run()
     if options.what == "widgets":
         from saflab.bench import widgets
 
