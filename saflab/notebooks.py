@@ -1,7 +1,7 @@
 """Re-execute the notebooks in place, or build them into a static site.
 
 python -m saflab.notebooks            re-execute all (SAFLAB_FAST=1 unless set)
-python -m saflab.notebooks 01 05      re-execute those whose name starts so
+python -m saflab.notebooks 01 lab2    re-execute those whose name starts so
 python -m saflab.notebooks site       write ./site from the stored outputs
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 
-__all__ = ["ROOT", "build_site", "code_hash", "execute", "main", "notebooks"]
+__all__ = ["ROOT", "build_site", "code_hash", "execute", "labs", "main", "notebooks"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 def notebooks(folder: Path | None = None) -> list[Path]:
     """Return the lessons in order."""
     return sorted((folder or ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def labs(folder: Path | None = None) -> list[Path]:
+    """Return the sources of the graded labs, with their solutions, in order."""
+    return sorted((folder or ROOT / "notebooks" / "labs").glob("lab[0-9]/lab[0-9].ipynb"))
 
 
 def code_hash(notebook: Any) -> str:
@@ -132,10 +137,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(build_site())
         return 0
     os.environ.setdefault("SAFLAB_FAST", "1")
+<<<<<<< HEAD
     os.environ.setdefault("SAFLAB_STATE", "")  # solutions that are run here are nobody's progress
     chosen = [
         p for p in notebooks() if not arguments or any(p.name.startswith(a) for a in arguments)
     ]
+=======
+    every = notebooks() + labs()
+    chosen = [p for p in every if not arguments or any(p.name.startswith(a) for a in arguments)]
+>>>>>>> labs
     if not chosen:
         print(f"Expected the start of a notebook's name, but found {arguments}.", file=sys.stderr)
         return 2

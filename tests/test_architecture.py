@@ -8,8 +8,8 @@ FLOORS = {
     "neurons": 0, "encoders": 0, "data": 0, "augment": 0, "checkpoints": 0, "machine": 0,
     "rules": 0, "ops": 1, "synapses": 1, "network": 2, "layers": 2, "models": 3, "gradients": 3,
     "record": 4, "config": 4, "theory": 5, "evaluation": 5, "progress": 5,
-    "training": 6, "checks": 6, "figures": 7, "widgets": 8, "notebooks": 8, "classroom": 9,
-    "bench": 10, "cli": 11, "__main__": 12,
+    "training": 6, "checks": 6, "figures": 7, "widgets": 8, "notebooks": 8, "labs": 9,
+    "classroom": 9, "bench": 10, "cli": 11, "__main__": 12,
 }  # fmt: skip
 
 

@@ -5,13 +5,19 @@ import re
 import nbformat
 import pytest
 
-from saflab.notebooks import build_site, code_hash, notebooks
+from saflab.notebooks import build_site, code_hash, labs, notebooks
 
-LESSONS = notebooks()
+LESSONS, LABS = notebooks(), labs()
 
 
 @pytest.fixture(params=LESSONS, ids=lambda p: p.stem)
 def lesson(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+@pytest.fixture(params=LESSONS + LABS, ids=lambda p: p.stem)
+def notebook(request):
+    """A lesson, or the source of a lab, which is stored with its solutions and their outputs."""
     return nbformat.read(request.param, as_version=4)
 
 
@@ -23,28 +29,32 @@ def test_there_are_eleven_lessons():
     assert [p.name[:2] for p in LESSONS] == [f"{i:02d}" for i in range(11)]
 
 
-def test_valid(lesson):
-    nbformat.validate(lesson)
+def test_there_are_four_labs():
+    assert [p.stem for p in LABS] == ["lab1", "lab2", "lab3", "lab4"]
 
 
-def test_every_code_cell_was_run_in_order(lesson):
+def test_valid(notebook):
+    nbformat.validate(notebook)
+
+
+def test_every_code_cell_was_run_in_order(notebook):
     """Without an execution count, nbval runs a cell but does not compare it."""
-    cells = code(lesson)
+    cells = code(notebook)
     assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
 
 
-def test_outputs_are_not_older_than_the_code(lesson):
+def test_outputs_are_not_older_than_the_code(notebook):
     """Re-execute with `python -m saflab.notebooks` after a change."""
-    assert lesson.metadata.saflab.code_sha256 == code_hash(lesson)
+    assert notebook.metadata.saflab.code_sha256 == code_hash(notebook)
 
 
-def test_a_change_of_code_is_noticed(lesson):
-    code(lesson)[-1].source += "\n0"
-    assert lesson.metadata.saflab.code_sha256 != code_hash(lesson)
+def test_a_change_of_code_is_noticed(notebook):
+    code(notebook)[-1].source += "\n0"
+    assert notebook.metadata.saflab.code_sha256 != code_hash(notebook)
 
 
-def test_no_warnings_or_errors_are_stored(lesson):
-    for cell in code(lesson):
+def test_no_warnings_or_errors_are_stored(notebook):
+    for cell in code(notebook):
         for output in cell.outputs:
             assert output.output_type != "error"
             assert output.get("name") != "stderr", output.text
@@ -61,9 +71,9 @@ def test_anatomy(lesson):
         assert "Not attempted yet." in str(cell.outputs[-1])
 
 
-def test_cells_are_short(lesson):
+def test_cells_are_short(notebook):
     """After formatting; the aim is 15 lines, which some cells that plot exceed."""
-    for cell in code(lesson)[1:]:
+    for cell in code(notebook)[1:]:
         assert sum(bool(line.strip()) for line in cell.source.splitlines()) <= 25, cell.source
 
 
@@ -71,12 +81,12 @@ def test_ignored_outputs_are_few():
     """Only what depends on the machine: times, and results found in assets/."""
     ignored = [
         (path.stem, cell.source.splitlines()[1])
-        for path in LESSONS
+        for path in LESSONS + LABS
         for cell in code(nbformat.read(path, as_version=4))
         if "NBVAL_" in cell.source
     ]
-    assert {name for name, _ in ignored} <= {"07_train_cifar10", "08_cost"}
-    assert len(ignored) <= 4
+    assert {name for name, _ in ignored} <= {"07_train_cifar10", "08_cost", "lab4"}
+    assert len(ignored) <= 5
 
 
 def test_site(tmp_path):
