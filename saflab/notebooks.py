@@ -137,15 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(build_site())
         return 0
     os.environ.setdefault("SAFLAB_FAST", "1")
-<<<<<<< HEAD
     os.environ.setdefault("SAFLAB_STATE", "")  # solutions that are run here are nobody's progress
-    chosen = [
-        p for p in notebooks() if not arguments or any(p.name.startswith(a) for a in arguments)
-    ]
-=======
     every = notebooks() + labs()
     chosen = [p for p in every if not arguments or any(p.name.startswith(a) for a in arguments)]
->>>>>>> labs
     if not chosen:
         print(f"Expected the start of a notebook's name, but found {arguments}.", file=sys.stderr)
         return 2
