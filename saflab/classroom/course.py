@@ -21,6 +21,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,6 +182,7 @@ def converted(course: Course, converter: str, lab: str, student: str = "*", **fo
     from nbgrader import converters, preprocessors
     from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
+    from sqlalchemy.exc import SAWarning
 
     config = _config(course)
     config.CourseDirectory.root = str(course.folder)
@@ -198,7 +200,10 @@ def converted(course: Course, converter: str, lab: str, student: str = "*", **fo
     tool = getattr(converters, converter)(coursedir=directory, config=config, log=log)
     tool.force = True
     try:
-        tool.start()
+        with warnings.catch_warnings():
+            # nbgrader's own use of SQLAlchemy, not something a teacher could mend.
+            warnings.simplefilter("ignore", SAWarning)
+            tool.start()
     except (NbGraderException, SystemExit) as error:
         reason = " ".join(said.lines) or str(error)
         raise ValueError(f"Expected {lab} to pass nbgrader, but found: {reason}") from None

@@ -35,7 +35,10 @@ def run(options: argparse.Namespace) -> int:
         complete = len(mine) == len(lesson.exercises) and mine
         left += 0 if complete else lesson.minutes or 0
         shown = "–" if lesson.minutes is None else f"{lesson.minutes} min"
-        print(f"{lesson.name:24} {len(mine)} of {len(lesson.exercises)} solved  {shown:>7}"
+        count = (
+            f"{len(mine)} of {len(lesson.exercises)} solved" if lesson.exercises else "by a teacher"
+        )
+        print(f"{lesson.name:24} {count:13}  {shown:>7}"
               f"  {'done' if complete else ''}".rstrip())  # fmt: skip
     print(f"{right} of {total} exercises solved; {left} of {minutes} minutes left.")
     path = state_file()
