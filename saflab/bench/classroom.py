@@ -31,7 +31,7 @@ def run(lab: str = "lab1", count: int = 100, jobs: int = 2) -> int:
         course, _ = init(Path(folder) / "course", ROOT / "notebooks" / "labs")
         release(course, lab)
         expected = write_class(course.folder / "submitted", lab, mixed(lab, count))
-        limits, times, found = Limits(cell_seconds=10), {}, []
+        limits, times, found = Limits(cell_seconds=20), {}, []
         for name in ("first", "again"):
             start = time.monotonic()
             found = []

@@ -43,10 +43,10 @@ def _memory(pids: list[int]) -> tuple[float, float]:
     return pss / _MB, uss / _MB
 
 
-async def _student(path: Path, alive: dict[int, float]) -> dict[str, float]:
+async def _student(path: Path, alive: list[int]) -> dict[str, float]:
     from nbclient import NotebookClient
 
-    start, found = time.monotonic(), {}
+    start, found, pids = time.monotonic(), {}, []
     client = NotebookClient(
         nbformat.read(path, as_version=4), timeout=600, kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
@@ -54,26 +54,25 @@ async def _student(path: Path, alive: dict[int, float]) -> dict[str, float]:
 
     def ready(**_: Any) -> None:
         found["start_s"] = time.monotonic() - start
-        alive[client.km.provisioner.pid] = 0.0  # type: ignore[union-attr]
+        pids.append(client.km.provisioner.pid)  # type: ignore[union-attr]
+        alive.extend(pids)
 
-    def done(**_: Any) -> None:
-        pid = client.km.provisioner.pid  # type: ignore[union-attr]
-        times = psutil.Process(pid).cpu_times()
-        found["run_s"] = time.monotonic() - start
+    def ran(**_: Any) -> None:
+        times = psutil.Process(pids[0]).cpu_times()
         found["cpu_s"] = times.user + times.system
 
-    client.on_notebook_start, client.on_notebook_complete = ready, done
+    client.on_notebook_start, client.on_cell_executed = ready, ran
     await client.async_execute()
-    return found
+    return found | {"run_s": time.monotonic() - start}
 
 
 async def _class(path: Path, count: int) -> dict[str, Any]:
     """Run a notebook in `count` kernels at once; return medians of times and peaks of memory."""
-    alive: dict[int, float] = {}
+    alive: list[int] = []
     peak_pss = peak_uss = 0.0
     tasks = [asyncio.create_task(_student(path, alive)) for _ in range(count)]
     while not all(task.done() for task in tasks):
-        pss, uss = await asyncio.to_thread(_memory, list(alive))
+        pss, uss = await asyncio.to_thread(_memory, alive.copy())
         peak_pss, peak_uss = max(peak_pss, pss), max(peak_uss, uss)
         await asyncio.sleep(0.25)
     found = [task.result() for task in tasks]
