@@ -2,7 +2,8 @@
 
 The file stands alone (no import of saflab, which would load torch twice): `python inside.py`.
 Input: {"notebook": …, "cell_timeout": seconds, "cell_output": bytes}. Output: one JSON object a
-line, {"cell": index, "outputs": […]}, and {"end": true} after the last cell. What was finished
+line: {"ready": true} before the student's first cell, {"cell": index, "outputs": […]} after each,
+{"end": true} after the last. What was finished
 before a crash is therefore kept.
 """
 
@@ -74,6 +75,8 @@ def _execute(task: dict[str, Any], channel: IO[str]) -> None:
     )
     client.budget = task["cell_output"]
     with client.setup_kernel():
+        channel.write('{"ready": true}\n')
+        channel.flush()
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code":
                 continue

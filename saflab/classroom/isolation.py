@@ -101,6 +101,10 @@ def bubblewrap(limits: Limits, slot: int, data: Path | None, forbidden: Path) ->
     if not root:
         command += ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
     command += _system()
+    command += ["--perms", "0755", "--dir", "/home", "--proc", "/proc", "--dev", "/dev"]
+    for folder in ("/dev/shm", "/tmp", _HOME):
+        command += ["--size", size, "--perms", "1777", "--tmpfs", folder]
+    # After /tmp, where a checkout may lie.
     for folder in _python():
         if forbidden.is_relative_to(folder):
             raise ValueError(
@@ -110,12 +114,9 @@ def bubblewrap(limits: Limits, slot: int, data: Path | None, forbidden: Path) ->
         if not folder.is_relative_to("/usr"):
             # bubblewrap makes missing parents for their owner alone, and the owner is root.
             for parent in reversed(folder.parents[:-1]):
-                command += ["--perms", "0755", "--dir", str(parent)]
+                if parent not in (Path("/tmp"), Path(_HOME)):
+                    command += ["--perms", "0755", "--dir", str(parent)]
             command += ["--ro-bind", str(folder), str(folder)]
-    command += ["--perms", "0755", "--dir", "/home", "--proc", "/proc", "--dev", "/dev"]
-    command += ["--size", size, "--perms", "1777", "--tmpfs", "/dev/shm"]
-    for folder in ("/tmp", _HOME):
-        command += ["--size", size, "--perms", "1777", "--tmpfs", folder]
     cache = f"{_HOME}/.cache/matplotlib"
     for folder in (f"{_HOME}/.cache", cache):
         command += ["--perms", "0777", "--dir", folder]

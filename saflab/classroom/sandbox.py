@@ -28,6 +28,7 @@ class Outcome:
     """What came out: outputs by cell index, whether the end was reached, and what stopped it."""
 
     outputs: dict[int, list[Any]] = field(default_factory=dict)
+    ready: bool = False
     ended: bool = False
     stopped: str = ""
     seconds: float = 0.0
@@ -85,7 +86,9 @@ def _read(process: subprocess.Popen[bytes], limits: Limits, outcome: Outcome) ->
             return
         try:
             message = json.loads(line)
-            if message.get("end"):
+            if message.get("ready"):
+                outcome.ready = True
+            elif message.get("end"):
                 outcome.ended = True
             else:
                 outcome.outputs[int(message["cell"])] = list(message["outputs"])
@@ -121,7 +124,8 @@ def run(
         started: Called with the process, so that the caller can end it.
 
     Raises:
-        ValueError: If the course lies in a folder that the sandbox must show.
+        ValueError: If the course lies in a folder that the sandbox must show, or no kernel starts
+            in it, which is no fault of the submission.
     """
     outcome, start = Outcome(), time.monotonic()
     home = None
@@ -162,4 +166,9 @@ def run(
         if home:
             shutil.rmtree(home, ignore_errors=True)
     outcome.seconds = time.monotonic() - start
+    if not outcome.ready and outcome.stopped in ("", "crashed"):
+        raise ValueError(
+            "Expected a kernel in the sandbox, but found that none started, before any code of the "
+            f"submission ran: {outcome.stderr.strip()[-400:]} Mend this first; nothing was graded."
+        )
     return outcome

@@ -109,7 +109,8 @@ CLASS = {
     "kills": ({"triple": "import os, time\nos.kill(-1, 9)\ntime.sleep(9)"}, "crashed", 5),
     "memory": ({"triple": GOOD["triple"] + "\nb'x' * (600 << 20)"}, "memory", 10),
     "together": ({"triple": TOGETHER}, "memory", 5),
-    "output": ({"triple": GOOD["triple"] + "\nfor _ in range(4000): print('x' * 10000)"}, "output", 10),
+    "output": ({"triple": GOOD["triple"] + "\nfor _ in range(4000): print('x' * 10000)"},
+               "output", 10),
     "probe": ({"double": GOOD["double"] + PROBE}, "graded", 10),
     "swallow": ({"double": SWALLOW, "triple": "1 / 0"}, "tampered", 0),
     "script": ({"double": GOOD["double"] + "\nfrom IPython.display import HTML, display\n"

@@ -222,6 +222,13 @@ def test_a_course_that_the_sandbox_would_show_is_refused():
         sandbox.run({}, isolation.Limits(), course=ROOT / "saflab" / "course")
 
 
+@needs_isolation
+def test_a_sandbox_without_a_kernel_is_no_fault_of_the_student(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "INSIDE", tmp_path / "missing.py")
+    with pytest.raises(ValueError, match="nothing was graded"):
+        sandbox.run(nbformat.v4.new_notebook(), isolation.Limits(), course=tmp_path)
+
+
 def test_limits_are_checked():
     with pytest.raises(ValueError, match="seconds of at least 1, but found 0"):
         isolation.Limits(seconds=0)
