@@ -3,8 +3,7 @@
 The file stands alone (no import of saflab, which would load torch twice): `python inside.py`.
 Input: {"notebook": …, "cell_timeout": seconds, "cell_output": bytes}. Output: one JSON object a
 line: {"ready": true} before the student's first cell, {"cell": index, "outputs": […]} after each,
-{"end": true} after the last. What was finished
-before a crash is therefore kept.
+{"end": true} after the last. What was finished before a crash is therefore kept.
 """
 
 from __future__ import annotations
