@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from saflab.classroom.course import init, release
+from saflab.classroom.course import init
 from saflab.classroom.grading import Record, grade
 from saflab.classroom.isolation import Limits
+from saflab.classroom.release import release
 from saflab.classroom.reports import feedback
 from saflab.labs import Kind, mixed, write_class
 from saflab.machine import describe_machine

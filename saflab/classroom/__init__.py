@@ -1,5 +1,5 @@
 """A class of any size: release labs, grade what comes back in a sandbox, give feedback.
 
-`course` is the folder, `notebook` what is executed, `sandbox` where, `inside` the part that runs
+`course` is the folder, `release` what students get, `collect` what they hand in, `notebook` what is executed, `sandbox` where, `inside` the part that runs
 there, `grading` the order of things, `reports` what goes out.
 """

@@ -24,15 +24,14 @@ from saflab.classroom import sandbox
 from saflab.classroom.collect import read, submitted
 from saflab.classroom.course import (
     Course,
-    Release,
     converted,
     gradebook,
     lock,
-    released,
     write_atomically,
 )
 from saflab.classroom.isolation import Limits, problem
 from saflab.classroom.notebook import assemble, parse, seal, suspicious, unseal
+from saflab.classroom.release import Release, released
 
 __all__ = ["STATUSES", "Record", "grade", "records"]
 

@@ -63,8 +63,10 @@ def run(options: argparse.Namespace) -> int:
         return _check()
     course = courses.find(Path(options.course))
     if options.action == "release":
+        from saflab.classroom.release import release
+
         for lab in options.lab:
-            print(f"{courses.release(course, lab)}: give this file to the students.")
+            print(f"{release(course, lab)}: give this file to the students.")
         return 0
     if options.action == "grade":
         return _grade(course, options)
