@@ -86,12 +86,13 @@ def submission(lab: str, name: str) -> str | None:
         raise ValueError(f"Expected a kind in {sorted(every)}, but found {name!r}.")
     if name == "missing":
         return None
-    notebook, blank = solved(lab), release(lab)
+    blank = release(lab)
+    notebook = release(lab) if name == "unattempted" else solved(lab)
     mine, empty = answers(notebook), answers(blank)
     asked = list(mine)
     half = len(asked) // 2
     blanked = {
-        "unattempted": asked, "deleted_tests": asked, "first_half": asked[half:],
+        "deleted_tests": asked, "first_half": asked[half:],
         "last_half": asked[:half], "edited_tests": asked[1:],
     }.get(name, [])  # fmt: skip
     for answer in blanked:

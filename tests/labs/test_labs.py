@@ -6,6 +6,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from alternatives import ALTERNATIVES
 from grading import grade
 
 import saflab.training
@@ -13,6 +14,7 @@ from saflab.labs import LABS, MISTAKES, kinds, mixed, points, read, release, sol
 from saflab.labs import write_class as write
 from saflab.labs.hostile import ATTACKS
 from saflab.labs.source import answers
+from saflab.labs.tables import DOCUMENT, updated
 from saflab.training import fit
 
 WRONG = [(lab, mistake.name) for lab in LABS for mistake in MISTAKES[lab]]
@@ -45,6 +47,16 @@ def test_solution_gets_full_marks_and_no_cell_fails(lab):
     earned, said = grade(solved(lab), lab)
     assert said == {}
     assert earned == points(read(lab))
+    assert sum(earned.values()) == 20
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_other_right_answers_get_full_marks(lab):
+    attempt = release(lab)
+    for name, cell in answers(attempt).items():
+        cell.source = ALTERNATIVES[lab][name]
+    earned, said = grade(attempt, lab)
+    assert said == {}
     assert sum(earned.values()) == 20
 
 
@@ -164,3 +176,19 @@ def test_unknown_names_are_refused():
         read("lab9")
     with pytest.raises(ValueError, match="Expected a kind in"):
         submission("lab1", "brilliant")
+
+
+def test_notes_for_instructors_are_up_to_date():
+    """Write them anew with `python -m saflab.labs`."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert updated(text) == text
+    assert updated(text.replace("| hard_reset |", "| soft_reset |")) == text
+    with pytest.raises(ValueError, match="once each"):
+        updated(text.replace("<!-- lab1 points: end -->", ""))
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_rubric_gives_five_points(lab):
+    text = DOCUMENT.read_text(encoding="utf-8")
+    part = text.split(f"<!-- {lab} points: end -->")[1].split(f"<!-- {lab} mistakes")[0]
+    assert sum(map(int, re.findall(r"^\| (\d) \|", part, re.M))) == 5
