@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -163,6 +164,10 @@ def run(
         process.wait()
         for thread in threads:
             thread.join(5)
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
         if home:
             shutil.rmtree(home, ignore_errors=True)
     outcome.seconds = time.monotonic() - start
