@@ -7,6 +7,7 @@ gets that mistake's hint; other wrong answers get the first case on which they f
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from saflab.neurons import (
     surrogate_derivative,
     total_weight,
 )
+from saflab.progress import record
 
 __all__ = [
     "Verdict",
@@ -141,6 +143,7 @@ def _judge(
     wanted = [truth(*case) for case in cases]
     right = [_same(a, w) for a, w in zip(answers, wanted, strict=True)]
     if all(right):
+        record(sys._getframe(1).f_code.co_name)  # the exercise is called after its check
         return Verdict(status="correct", message=done)
     for hint, wrong in mistakes:
         if all(_same(a, wrong(*case)) for a, case in zip(answers, cases, strict=True)):

@@ -13,13 +13,14 @@ FLOORS = {
     "events": 2, "layers": 2, "network": 2,
     "gradients": 3, "models": 3,
     "capture": 4, "config": 4, "energy": 4, "record": 4,
-    "evaluation": 5, "theory": 5,
+    "evaluation": 5, "progress": 5, "theory": 5,
     "checks": 6, "training": 6,
     "figures": 7, "reference": 7, "saved": 7,
     "nir": 8, "notebooks": 8, "widgets": 8,
-    "bench": 9, "labs": 9,
-    "cli": 10,
-    "__main__": 11,
+    "classroom": 9, "labs": 9,
+    "bench": 10,
+    "cli": 11,
+    "__main__": 12,
 }  # fmt: skip
 
 

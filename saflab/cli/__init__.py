@@ -7,7 +7,18 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from saflab.cli import bench, doctor, evaluate, export, import_, lab, train, verify
+from saflab.cli import (
+    bench,
+    classroom,
+    doctor,
+    evaluate,
+    export,
+    import_,
+    lab,
+    progress,
+    train,
+    verify,
+)
 
 __all__ = ["main"]
 
@@ -19,7 +30,9 @@ COMMANDS: dict[str, ModuleType] = {
     "import": import_,
     "verify": verify,
     "bench": bench,
+    "class": classroom,
     "doctor": doctor,
+    "progress": progress,
 }
 
 
@@ -45,5 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"saflab: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nsaflab: stopped. Go on with the same command and --resume.", file=sys.stderr)
+        print(
+            "\nsaflab: stopped. Go on with the same command (train: and --resume).", file=sys.stderr
+        )
         return 130

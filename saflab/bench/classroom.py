@@ -1,0 +1,72 @@
+"""Grade a synthetic class of 100 from an empty folder: minutes, and every score as expected."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from saflab.classroom.course import init
+from saflab.classroom.grading import Record, grade
+from saflab.classroom.isolation import Limits
+from saflab.classroom.release import release
+from saflab.classroom.reports import feedback
+from saflab.labs import Kind, mixed, write_class
+from saflab.machine import describe_machine
+from saflab.notebooks import ROOT
+
+__all__ = ["run"]
+
+RESULT = Path("assets") / "classroom.json"
+
+
+def run(lab: str = "lab1", count: int = 100, jobs: int = 2) -> int:
+    """Measure and write assets/classroom.json; return 1 if a score is not the expected one."""
+    with tempfile.TemporaryDirectory() as folder:
+        course, _ = init(Path(folder) / "course", ROOT / "notebooks" / "labs")
+        release(course, lab)
+        expected = write_class(course.folder / "submitted", lab, mixed(lab, count))
+        limits, times, found = Limits(cell_seconds=20), {}, []
+        for name in ("first", "again"):
+            start = time.monotonic()
+            found = []
+            for record in grade(course, lab, jobs=jobs, limits=limits):
+                found.append(record)
+                if record.fresh:
+                    print(f"{len(found)}/{count} {record.student} {expected[record.student].name} "
+                          f"{record.status} {record.score}", flush=True)  # fmt: skip
+            times[name] = time.monotonic() - start
+        start = time.monotonic()
+        pages = sum(1 for _ in feedback(course, lab))
+        times["feedback"] = time.monotonic() - start
+    wrong = [_difference(r, expected[r.student]) for r in found if _auto(r, expected[r.student])]
+    result: dict[str, Any] = {
+        "machine": describe_machine(torch.device("cpu")), "lab": lab, "submissions": len(found),
+        "jobs": jobs, "limits": vars(limits), "cores": os.cpu_count(),
+        "minutes": round(times["first"] / 60, 2),
+        "minutes_when_nothing_changed": round(times["again"] / 60, 2),
+        "minutes_feedback": round(times["feedback"] / 60, 2), "feedback_pages": pages,
+        "sandbox_seconds_median": sorted(r.seconds for r in found)[len(found) // 2],
+        "peak_mb_median": sorted(r.peak_mb for r in found)[len(found) // 2],
+        "statuses": dict(Counter(r.status for r in found)), "unexpected": wrong,
+    }  # fmt: skip
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1, ensure_ascii=False))
+    return 1 if wrong else 0
+
+
+def _auto(record: Record, kind: Kind) -> bool:
+    """Return whether the score differs; a written answer waits for a person and counts 0 here."""
+    return (record.score or 0.0) != kind.score
+
+
+def _difference(record: Record, kind: Kind) -> dict[str, Any]:
+    return {"student": record.student, "kind": kind.name, "expected": kind.score,
+            "found": record.score, "status": record.status}  # fmt: skip

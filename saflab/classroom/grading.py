@@ -1,0 +1,251 @@
+"""Grade a lab: each submission runs in a sandbox of its own; scores are entered one by one.
+
+A submission is graded again only if it, the lab or a limit that stopped it has changed. Its record
+is written last, after the gradebook, so that whatever ends this process costs one submission's work
+and no result. Manual scores and comments live in the gradebook and survive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import queue
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from saflab.classroom import sandbox
+from saflab.classroom.collect import read, submitted
+from saflab.classroom.course import (
+    Course,
+    converted,
+    gradebook,
+    lock,
+    write_atomically,
+)
+from saflab.classroom.isolation import Limits, problem
+from saflab.classroom.notebook import assemble, parse, seal, suspicious, unseal
+from saflab.classroom.release import Release, released
+
+__all__ = ["STATUSES", "Record", "grade", "records"]
+
+# What ended a submission → what the teacher may do. The first that applies is reported.
+STATUSES = {
+    "unreadable": "Ask for a new upload; an earlier grade stands.",
+    "crashed": "It ended its own kernel. Tests after that point count 0; look at the notebook.",
+    "output": "It printed too much. Ask for it without the prints, or raise --output-mb.",
+    "memory": "It asked for too much memory. Raise --memory-mb if the lab needs it.",
+    "timed out": "A cell did not end in time. Raise --cell-seconds or --seconds if it is honest.",
+    "tampered": "Tests were restored from the source; the score is for the restored ones.",
+    "graded": "",
+}
+_CELLS = {"KernelDied": "crashed", "OutputLimit": "output", "MemoryError": "memory",
+          "CellTimeoutError": "timed out"}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """How one submission ended.
+
+    Args:
+        student: Its folder's name.
+        status: A key of `STATUSES`.
+        score: Points in the gradebook, manual ones included; None if nothing was entered.
+        max_score: Points of the lab.
+        remedy: What to do, empty if nothing.
+        review: What a person should look at in the code.
+        seconds: Wall time in the sandbox.
+        peak_mb: Memory of all its processes together, at most.
+        key: Hash of submission and lab.
+        limits: What it might use.
+        fresh: Whether it was graded now.
+    """
+
+    student: str
+    status: str
+    score: float | None
+    max_score: float
+    remedy: str
+    review: list[str]
+    seconds: float
+    peak_mb: float
+    key: str
+    limits: dict[str, int]
+    fresh: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Executed:
+    key: str
+    status: str
+    remedy: str
+    review: list[str]
+    notebook: Any = None
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+
+
+def _record_path(course: Course, lab: str, student: str) -> Path:
+    return course.folder / ".saflab" / lab / "records" / f"{student}.json"
+
+
+def records(course: Course, lab: str) -> dict[str, Record]:
+    """Return what is recorded for a lab, by student."""
+    folder = course.folder / ".saflab" / lab / "records"
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")))
+    return {content["student"]: Record(**content | {"fresh": False}) for content in found}
+
+
+def _execute(
+    course: Course, lab: str, student: str, lesson: Release, before: Record | None, limits: Limits,
+    again: bool, slots: queue.SimpleQueue[int], running: set[subprocess.Popen[bytes]],
+    data: Path | None, unsafe: bool,
+) -> _Executed | None:  # fmt: skip
+    """Run one submission, in a thread; None if nothing has changed since its record."""
+    key, text, why = lesson.version, b"", ""
+    try:
+        text = read(course.notebook("submitted", lab, student))
+    except ValueError as error:
+        why = str(error)
+    key = hashlib.sha256(lesson.version.encode() + text + why.encode()).hexdigest()
+    if before and before.key == key and not again and (
+        before.status in ("graded", "tampered", "unreadable") or before.limits == asdict(limits)
+    ):  # fmt: skip
+        return None
+    try:
+        if why:
+            raise ValueError(why)
+        notebook, changed = assemble(lesson.source, lesson.notebook, parse(text))
+    except ValueError as error:
+        remedy = f"It cannot be read: {error}. {STATUSES['unreadable']}"
+        return _Executed(key=key, status="unreadable", remedy=remedy, review=[])
+    sealed, tokens = seal(notebook)
+    slot = slots.get()
+    try:
+        outcome = sandbox.run(sealed, limits, slot=slot, data=data, course=course.folder,
+                              unsafe=unsafe, started=running.add)  # fmt: skip
+    finally:
+        slots.put(slot)
+    unproved = unseal(notebook, outcome.outputs, tokens)
+    status = _status(notebook, outcome, changed + unproved)
+    remedy = STATUSES[status]
+    if status == "tampered":
+        words = {"changed or deleted": changed, "no error, but not passed": unproved}
+        told = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items() if names)
+        remedy = f"{remedy} {told}."
+    return _Executed(
+        key=key, status=status, remedy=remedy, review=suspicious(notebook), notebook=notebook,
+        seconds=outcome.seconds, peak_mb=outcome.peak_mb,
+    )  # fmt: skip
+
+
+def _status(notebook: Any, outcome: sandbox.Outcome, tampered: Sequence[str]) -> str:
+    found = {outcome.stopped, "" if outcome.ended or outcome.stopped else "crashed"}
+    found |= {"tampered"} if tampered else set()
+    for cell in notebook.cells:
+        for out in cell.get("outputs", []):
+            if out.output_type == "error":
+                found.add(_CELLS.get(out.ename, ""))
+    return next((name for name in STATUSES if name in found), "graded")
+
+
+def _enter(course: Course, lab: str, student: str, notebook: Any) -> None:
+    """Put an executed notebook's scores into the gradebook, by nbgrader's own autograder."""
+    stage = course.folder / ".saflab" / "stage"
+    shutil.rmtree(stage, ignore_errors=True)
+    # nbgrader sees this clean copy alone, never the student's files.
+    write_atomically(stage / student / lab / f"{lab}.ipynb", nbformat.writes(notebook))
+    converted(course, "Autograde", lab, student, submitted_directory=".saflab/stage")
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def _score(course: Course, lab: str, student: str) -> tuple[float | None, float]:
+    from nbgrader.api import MissingEntry
+
+    with gradebook(course) as book:
+        most = float(book.find_assignment(lab).max_score)
+        try:
+            return float(book.find_submission(lab, student).score), most
+        except MissingEntry:
+            return None, most
+
+
+def grade(
+    course: Course,
+    lab: str,
+    *,
+    limits: Limits | None = None,
+    jobs: int = 2,
+    data: Path | None = None,
+    unsafe: bool = False,
+    again: bool = False,
+) -> Iterator[Record]:
+    """Grade every submission of a lab, and yield each record as it is there.
+
+    Args:
+        course: The course.
+        lab: A released lab.
+        limits: What each submission may use.
+        jobs: Sandboxes at once.
+        data: Folder with CIFAR-10 for the labs; digits are used without.
+        unsafe: Grade without isolation where there is none.
+        again: Grade also what has not changed.
+
+    Raises:
+        ValueError: If the lab is not released, the machine cannot isolate, or another command is
+            at work in this course.
+    """
+    limits = limits or Limits()
+    if not unsafe and (reason := problem()):
+        raise ValueError(
+            f"Expected to isolate submissions, but found that {reason}. Grade on a Linux machine "
+            "with bubblewrap. With --unsafe, submissions run as you: they can read and change all "
+            "that you can, also the gradebook and each other."
+        )
+    with lock(course):
+        lesson, before = released(course, lab), records(course, lab)
+        slots: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for slot in range(jobs):
+            slots.put(slot)
+        running: set[subprocess.Popen[bytes]] = set()
+        pool = ThreadPoolExecutor(jobs)
+        try:
+            waiting: dict[Future[_Executed | None], str] = {
+                pool.submit(_execute, course, lab, student, lesson, before.get(student), limits,
+                            again, slots, running, data, unsafe): student
+                for student in submitted(course, lab)
+            }  # fmt: skip
+            while waiting:
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    student = waiting.pop(future)
+                    executed = future.result()
+                    if executed is None:
+                        yield replace(before[student], score=_score(course, lab, student)[0])
+                    else:
+                        yield _finish(course, lab, student, executed, limits)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                if process.poll() is None:
+                    sandbox.kill(process)
+            pool.shutdown()
+
+
+def _finish(course: Course, lab: str, student: str, executed: _Executed, limits: Limits) -> Record:
+    if executed.notebook is not None:
+        _enter(course, lab, student, executed.notebook)
+    score, most = _score(course, lab, student)
+    record = Record(
+        student=student, status=executed.status, score=score, max_score=most,
+        remedy=executed.remedy, review=executed.review, seconds=round(executed.seconds, 2),
+        peak_mb=round(executed.peak_mb), key=executed.key, limits=asdict(limits),
+    )  # fmt: skip
+    write_atomically(_record_path(course, lab, student), json.dumps(asdict(record)))
+    return record

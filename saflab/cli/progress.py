@@ -1,0 +1,46 @@
+"""`saflab progress`: the lessons, the exercises solved, the minutes left."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+__all__ = ["HELP", "configure", "run"]
+
+HELP = "list lessons, exercises solved and minutes"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument("--notebooks", help="folder of the course (default: the checkout's)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print a line per lesson; return the exit status."""
+    from saflab.notebooks import ROOT
+    from saflab.progress import lessons, solved, state_file
+
+    folder = Path(options.notebooks) if options.notebooks else ROOT / "notebooks"
+    found = lessons(folder)
+    if not found:
+        raise ValueError(
+            f"Expected lessons in {folder}, but found none. Run in a clone of the repository, or "
+            "pass --notebooks FOLDER."
+        )
+    done, total, right, minutes, left = solved(), 0, 0, 0, 0
+    for lesson in found:
+        mine = [name for name in lesson.exercises if name in done]
+        total, right = total + len(lesson.exercises), right + len(mine)
+        minutes += lesson.minutes or 0
+        complete = len(mine) == len(lesson.exercises) and mine
+        left += 0 if complete else lesson.minutes or 0
+        shown = "–" if lesson.minutes is None else f"{lesson.minutes} min"
+        count = (
+            f"{len(mine)} of {len(lesson.exercises)} solved" if lesson.exercises else "by a teacher"
+        )
+        print(f"{lesson.name:24} {count:13}  {shown:>7}"
+              f"  {'done' if complete else ''}".rstrip())  # fmt: skip
+    print(f"{right} of {total} exercises solved; {left} of {minutes} minutes left.")
+    path = state_file()
+    print(f"Kept in {path}." if path else "Not kept: SAFLAB_STATE is empty, or this is a test run.")
+    return 0
