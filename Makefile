@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: lab test lint verify notebooks site clean
+.PHONY: lab test lint verify notebooks site package clean
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Expected Python 3.11 or later, but found {sys.version.split()[0]}. Use make PYTHON=python3.12"'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench,classroom,events,nir]'
@@ -32,6 +32,9 @@ notebooks: $(VENV)/.installed
 
 site: $(VENV)/.installed
 	$(BIN)/python -m saflab.notebooks site
+
+package: $(VENV)/.installed
+	.ci/package $(BIN)/python --ignore tests/e2e
 
 clean:
 	rm -rf $(VENV) site build dist .pytest_cache .ruff_cache
