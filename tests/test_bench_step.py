@@ -1,6 +1,7 @@
 """`saflab bench step` at a tiny size: what it measures, and that a broken row is refused."""
 
 import json
+import warnings
 
 import pytest
 import torch
@@ -47,11 +48,8 @@ def test_every_row_has_the_gradient_of_the_reference(name):
     for package in ("spikingjelly", "snntorch", "norse"):
         if name.lower().startswith(package):
             pytest.importorskip(package)
-    with_warnings = "ignore"  # of the peers: Norse still scripts a function
-    import warnings
-
     with warnings.catch_warnings():
-        warnings.simplefilter(with_warnings)
+        warnings.simplefilter("ignore")  # of the peers: Norse still scripts a function
         assert measure.disagreement(ROWS[name], steps=3) < step.TOLERANCES["float64"]
 
 
@@ -61,6 +59,10 @@ def test_kept_bytes_leave_the_weights_out_and_grow_with_time_under_bptt_alone():
     assert half <= 4.0 < full <= 8.0
     unfused = Row(ours("ottt_a", mode_of("ottt_a", impl="reference")), "ottt_a", ROW.reference)
     assert measure.kept_bytes(unfused, steps=2, size=8) >= full
+
+
+def test_convolutions_over_many_steps_at_once_count_as_many():
+    assert measure.passes(ROWS["BPTT"], 3) == {"forward": 1 + 7 * 3, "backward": 1 + 14 * 3}
 
 
 def test_peak_memory_counts_what_a_step_allocates():

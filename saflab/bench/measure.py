@@ -85,24 +85,30 @@ def disagreement(
 
 
 class _Passes(TorchDispatchMode):
-    """Counts convolutions: forward, and backward into input and weights (one pass each)."""
+    """Counts convolutions of a batch: forward, and backward into input and weights.
 
-    def __init__(self) -> None:
+    One over several steps at once counts as many.
+    """
+
+    def __init__(self, batch: int) -> None:
         super().__init__()
+        self.batch = batch
         self.forward, self.backward = 0, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.ops.aten.convolution.default:
-            self.forward += 1
+            self.forward += args[0].shape[0] // self.batch
         elif func is torch.ops.aten.convolution_backward.default:
-            self.backward += sum(args[-1][:2])
+            self.backward += args[0].shape[0] // self.batch * sum(args[-1][:2])
         return func(*args, **(kwargs or {}))
 
 
 def passes(row: Row, steps: int) -> dict[str, int]:
-    """Return the convolutions of one training step, forward and backward, as they are called."""
+    """Return the convolutions of one training step, forward and backward, as they are called.
+
+    Counted at a batch of 2 and small images, which change no call."""
     network, data = network_and_batch(2, 8)
-    with _Passes() as counted:
+    with _Passes(len(data[1])) as counted:
         _grown(row, network, data, steps, half=False)
     return {"forward": counted.forward, "backward": counted.backward}
 
