@@ -23,7 +23,7 @@ __all__ = ["run", "table"]
 RULES = ("saf_e", "ottt_a", "bptt")
 MODELS = {"resnet": ["16", "32", "64"], "vgg11f": ["8"]}
 SEEDS = 3
-EPOCHS = 6
+EPOCHS = 3
 OPTIONS = [
     "--data", "cifar10", "--limit", "5000", "--steps", "4", "--epochs", str(EPOCHS), "--batch",
     "50", "--no-augmentation", "--device", "cpu", "--eval-last",
