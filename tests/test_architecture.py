@@ -7,8 +7,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "saflab"
 FLOORS = {
     "neurons": 0, "encoders": 0, "data": 0, "augment": 0, "checkpoints": 0, "machine": 0,
     "rules": 0, "ops": 1, "synapses": 1, "network": 2, "layers": 2, "models": 3, "gradients": 3,
-    "record": 4, "config": 4, "theory": 5, "evaluation": 5, "training": 6, "checks": 6,
-    "figures": 7, "widgets": 8, "notebooks": 8, "bench": 9, "cli": 10, "__main__": 11,
+    "record": 4, "config": 4, "theory": 5, "cost": 5, "evaluation": 5, "training": 6, "checks": 6,
+    "figures": 7, "pages": 7, "widgets": 8, "notebooks": 8, "bench": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 
 

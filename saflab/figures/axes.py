@@ -12,13 +12,14 @@ from matplotlib.ticker import MaxNLocator
 
 from saflab.figures.panel import Mark, Panel
 
-__all__ = ["INK", "PAPER", "draw", "show"]
+__all__ = ["INK", "PAPER", "card", "draw", "show"]
 
 # An opaque light card with dark ink reads the same on a light and on a dark page.
 PAPER, INK = "#FCFCFA", "#222222"
 
 
-def _style(ax: Axes) -> None:
+def card(ax: Axes) -> None:
+    """Give `ax` the course's card: light paper, dark ink, no box."""
     figure = ax.get_figure()
     if figure is not None:
         figure.patch.set_facecolor(PAPER)  # type: ignore[union-attr]
@@ -70,7 +71,7 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
         from matplotlib import pyplot  # only here: explorers never touch pyplot
 
         ax = pyplot.subplots(figsize=(7.0, 2.6), layout="constrained")[1]
-    _style(ax)
+    card(ax)
     span = panel.limits()
     for m in panel.marks:
         _draw_mark(ax, m, span)
