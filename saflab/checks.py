@@ -250,6 +250,8 @@ def check_to_spikes(function: Any) -> Verdict:
          lambda a, leak: torch.diff(a, dim=0, prepend=torch.zeros_like(a[:1]))),
         ("The first step is missing: â[0] = 0, so s[1] = â[1].",
          lambda a, leak: a[1:] - leak * a[:-1]),
+        ("At t = 1 that subtracts the last step: index −1 (or roll) wraps around. Use â[0] = 0.",
+         lambda a, leak: a - leak * a.roll(1, 0)),
         ("An accumulation above a limit is not a spike: â[t] may be large while s[t] is 0.",
          lambda a, leak: (a >= 1).double()),
     ], "An accumulation and its spike train hold the same information.")  # fmt: skip

@@ -35,6 +35,8 @@ def mathml(latex: str, *, block: bool) -> str:
     source = re.sub(r"\\tag\{[^{}]*\}", "", latex).replace("{aligned}", "{align*}")
     source = re.sub(r"\\arg\b", r"\\operatorname{arg}", source)
     out = convert(source, display="block" if block else "inline")
+    # Browsers know no bold digit but Unicode's own.
+    out = out.replace('<mn mathvariant="bold">1</mn>', "<mn>\U0001d7cf</mn>")
     unknown = re.findall(r"\\[A-Za-z]+", out)
     if unknown:
         raise ValueError(
@@ -57,6 +59,12 @@ def page(notebook: Any, title: str) -> str:
 
         def inline_math(self, body: str) -> str:
             return mathml(body, block=False)
+
+        def link(self, text: str, url: str, title: str | None = None) -> str:
+            # Lessons have pages; a lab is worked on in JupyterLab and only named here.
+            if re.fullmatch(r"[\w-]+\.ipynb", url):
+                return super().link(text, url.removesuffix("ipynb") + "html", title)
+            return text if url.endswith(".ipynb") else super().link(text, url, title)
 
     exporter = HTMLExporter(
         template_file="page.html.j2", extra_loaders=[DictLoader({"page.html.j2": _TEMPLATE})]
