@@ -70,6 +70,19 @@ def operations(network: Network, x: Tensor, y: Tensor, variant: Variant) -> int:
     return counter.get_total_flops()
 
 
+def _weight_shapes(network: Network) -> set[torch.Size]:
+    """Return the shapes of the parameters and of what is kept to standardise them."""
+    shapes = {p.shape for p in network.parameters()}
+
+    def pack(t: Tensor) -> Tensor:
+        shapes.add(t.shape)
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        network.prepare()
+    return shapes
+
+
 def kept_bytes(
     network: Network, x: Tensor, y: Tensor, variant: Variant, *, impl: str = "auto"
 ) -> int:
@@ -78,7 +91,7 @@ def kept_bytes(
     Activations only: weights and what is derived from them alone are left out, and what two
     operations share is counted once. Measured with saved-tensor hooks.
     """
-    weights = {p.shape for p in network.parameters()}
+    weights = _weight_shapes(network)
     seen: dict[int, int] = {}
     peak = 0
 

@@ -62,6 +62,17 @@ def test_anatomy(lesson):
         assert "Not attempted yet." in str(cell.outputs[-1])
 
 
+def test_minutes_add_up(lesson):
+    """Those of the table, of the section headings and of the whole lesson are the same."""
+    text = "\n".join(c.source for c in lesson.cells if c.cell_type == "markdown")
+    rows = re.findall(r"^\| (\d+\. .*?) \| (\d+) \|$", text, re.M)
+    headings = re.findall(r"^## (\d+\. .*?) \((\d+) min\)$", text, re.M)
+    assert rows == headings
+    assert f"**{sum(int(minutes) for _, minutes in rows)} minutes.**" in text or (
+        f"**{sum(int(minutes) for _, minutes in rows)} minutes**" in text
+    )
+
+
 def test_cells_are_short(lesson):
     """At most 15 lines after formatting; the setup cell may be longer."""
     for cell in code(lesson)[1:]:

@@ -82,10 +82,15 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(panel.x, color=INK)
     ax.set_ylabel(panel.y, color=INK)
     if panel.names:
+        ax.set_xlim(0.5, len(panel.names) + 0.5)  # whole bars, the outer ones too
         ax.set_xticks(np.arange(1, len(panel.names) + 1), panel.names)
     elif "step" in panel.x:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if any(m.label and m.kind != "grid" for m in panel.marks):
+    named = sum(bool(m.label) and m.kind != "grid" for m in panel.marks)
+    if named > 4:
+        ax.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left",
+                  bbox_to_anchor=(1.0, 1.0))  # fmt: skip
+    elif named:
         # Above the axes, beside the title, where no curve or spike can be hidden.
         ax.legend(
             frameon=False, fontsize=9, labelcolor=INK, ncols=4, borderaxespad=0.2,
