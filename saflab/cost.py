@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from saflab.gradients import mode_of, sequence
 from saflab.network import Network
+from saflab.synapses import Prepared
 
 __all__ = ["VARIANTS", "Variant", "kept_bytes", "live_bytes", "operations", "run", "seconds"]
 
@@ -70,46 +71,43 @@ def operations(network: Network, x: Tensor, y: Tensor, variant: Variant) -> int:
     return counter.get_total_flops()
 
 
-def _weight_shapes(network: Network) -> set[torch.Size]:
-    """Return the shapes of the parameters and of what is kept to standardise them."""
-    shapes = {p.shape for p in network.parameters()}
-
-    def pack(t: Tensor) -> Tensor:
-        shapes.add(t.shape)
-        return t
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        network.prepare()
-    return shapes
-
-
 def kept_bytes(
     network: Network, x: Tensor, y: Tensor, variant: Variant, *, impl: str = "auto"
 ) -> int:
     """Return the most bytes that autograd keeps for one backward pass.
 
-    Activations only: weights and what is derived from them alone are left out, and what two
+    Activations only: weights and what is kept to standardise them are left out, and what two
     operations share is counted once. Measured with saved-tensor hooks.
     """
-    weights = _weight_shapes(network)
+    weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
     seen: dict[int, int] = {}
-    peak = 0
+    peak, prepare = 0, network.prepare
 
     def pack(t: Tensor) -> Tensor:
-        if t.shape not in weights:
-            storage = t.untyped_storage()
-            size = min(t.numel() * t.element_size(), storage.nbytes())  # a view, or expanded
-            key = storage.data_ptr()
-            seen[key] = max(size, seen.get(key, 0))
+        storage = t.untyped_storage()
+        size = min(t.numel() * t.element_size(), storage.nbytes())  # a view, or expanded
+        key = storage.data_ptr()
+        seen[key] = max(size, seen.get(key, 0))
         return t
+
+    def unwatched(**options: bool) -> list[Prepared]:
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+            ready = prepare(**options)
+        held = [p.weight for p in ready if p.weight is not None]
+        weights.update(t.untyped_storage().data_ptr() for t in held)
+        return ready
 
     def after() -> None:
         nonlocal peak
-        peak = max(peak, sum(seen.values()))
+        peak = max(peak, sum(size for key, size in seen.items() if key not in weights))
         seen.clear()
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        run(network, x, y, variant, impl=impl, after=after)
+    network.prepare = unwatched  # type: ignore[method-assign]
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+            run(network, x, y, variant, impl=impl, after=after)
+    finally:
+        del network.prepare
     return peak
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from saflab.cost import VARIANTS, _Live, kept_bytes, live_bytes, operations, seconds
-from saflab.models import convnet
+from saflab.models import convnet, mlp
 
 NETWORK = convnet((3, 8, 8), channels=(8, 8, 8))
 
@@ -28,6 +28,15 @@ def test_only_bptt_keeps_more_for_more_steps():
     for name, variant in VARIANTS.items():
         four, eight = (kept_bytes(NETWORK, *batch(t), variant) for t in (4, 8))
         assert eight / four == pytest.approx(2 if name == "BPTT" else 1, rel=0.1), name
+
+
+def test_kept_bytes_are_those_of_the_neurons_alone():
+    """SAF-E on two dense layers: σ' and the scaled â of each neuron, the input, and the loss."""
+    network, neurons, images = mlp((1, 8, 8), hidden=(64, 64)), 128, 64
+    x, y = torch.randn(2, images, 1, 8, 8), torch.arange(images) % 10
+    kept = kept_bytes(network, x, y, VARIANTS["SAF-E"]) / 4 / images
+    assert 2 * neurons + 64 <= kept <= 2 * neurons + 64 + 6 * 10
+    assert "prepare" not in vars(network)
 
 
 def test_saf_has_less_alive_than_ottt_even_if_fused():
