@@ -16,7 +16,8 @@ _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block html_head_css -%}
 <style>
-.equation { display: flex; align-items: center; gap: 1rem; margin: 1em 0; overflow-x: auto; }
+.equation { display: flex; align-items: center; gap: 1rem; padding: .8em 0; overflow-x: auto; }
+.equation math { padding: .3em 0; }
 .equation math { flex: 1; }
 nav { padding: .8rem 1rem; font-family: sans-serif; }
 </style>

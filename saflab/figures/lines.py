@@ -84,6 +84,7 @@ def plot_lines(
         ax.plot(where, values, style, color=colour, markersize=4, linewidth=1.6, label=name)
     if "x" in log:
         ax.set_xscale("log", base=2)
+        ax.set_xticks(np.unique(np.concatenate([np.asarray(a.get_xdata()) for a in ax.lines])))
         ax.xaxis.set_major_formatter("{x:g}")
     if "y" in log:
         ax.set_yscale("log")
