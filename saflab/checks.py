@@ -239,6 +239,9 @@ def check_accumulate(function: Any) -> Verdict:
          lambda s, leak: accumulate(s, leak)[-1]),
         ("Time runs backwards: the newest spike has weight 1, the oldest λ^(t−1).",
          lambda s, leak: accumulate(s.flip(0), leak).flip(0)),
+        ("Every row is the last â: an in-place `a +=` changes the rows already stored. Write "
+         "a = λ·a + s[t], which makes a new tensor.",
+         lambda s, leak: accumulate(s, leak)[-1:].expand_as(s)),
         ("That is an average with weights λ and 1 − λ. The accumulation adds the whole spike.",
          lambda s, leak: (1 - leak) * accumulate(s, leak)),
     ], "One multiplication and one addition per step.")  # fmt: skip
@@ -253,6 +256,8 @@ def check_to_spikes(function: Any) -> Verdict:
          lambda a, leak: torch.diff(a, dim=0, prepend=torch.zeros_like(a[:1]))),
         ("The first step is missing: â[0] = 0, so s[1] = â[1].",
          lambda a, leak: a[1:] - leak * a[:-1]),
+        ("At t = 1 that subtracts the last step: index −1 (or roll) wraps around. Use â[0] = 0.",
+         lambda a, leak: a - leak * a.roll(1, 0)),
         ("An accumulation above a limit is not a spike: â[t] may be large while s[t] is 0.",
          lambda a, leak: (a >= 1).double()),
     ], "An accumulation and its spike train hold the same information.")  # fmt: skip
@@ -483,6 +488,8 @@ def check_feedback_gradient(function: Any) -> Verdict:
         ("Feedback arrives one step later: pair δ[t] with â[t−1].", product),
         ("The shift goes the other way: δ[t] belongs to the earlier â[t−1].",
          lambda d, a: product(d[:-1], a[1:])),
+        ("At t = 1 nothing has been fed back: index −1 (or roll) wraps to the last step.",
+         lambda d, a: product(d, a.roll(1, 0))),
         ("Rows of W are outputs: δ[t] comes first in the outer product.",
          lambda d, a: product(d[1:], a[:-1]).T),
         ("The feedback trace has already decayed where it is used: take â[t−1] without λ.",
@@ -541,6 +548,8 @@ def check_predict(function: Any) -> Verdict:
         ("That is the last step alone. Add up the readout over time first.",
          lambda o: o[-1].argmax(-1)),
         ("That is one prediction per step. Add up over time first.", lambda o: o.argmax(-1)),
+        ("That is a vote of the steps, which forgets how sure each was. Add up, then argmax.",
+         lambda o: o.argmax(-1).mode(0).values),
         ("That is the readout added up. Take the class with the largest value.",
          lambda o: o.sum(0)),
         ("Take the largest class, along the last axis, not the largest image.",

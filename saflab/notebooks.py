@@ -18,6 +18,7 @@ from typing import Any
 import nbformat
 
 from saflab import reference
+from saflab.pages import page
 
 __all__ = ["ROOT", "build_site", "code_hash", "execute", "labs", "main", "notebooks"]
 
@@ -85,22 +86,18 @@ def _navigation(previous: Path | None, following: Path | None) -> str:
     if following:
         links.append((f"{following.stem}.html", f"{following.stem} →"))
     anchors = " · ".join(f'<a href="{href}">{html.escape(text)}</a>' for href, text in links)
-    return (
-        '<nav aria-label="Lessons" style="padding:.8rem 1rem;font-family:sans-serif">'
-        f"{anchors}</nav>"
-    )
+    return f'<nav aria-label="Lessons">{anchors}</nav>'
 
 
 def build_site(target: Path | None = None) -> Path:
     """Write each notebook as a page, with an index and links between neighbours.
 
-    Nothing is fetched while building. Explorers show their stored one-line description.
+    Nothing is fetched, neither while building nor when a page is read. Explorers show their stored
+    picture.
 
     Raises:
         ValueError: If there is no notebook.
     """
-    from nbconvert import HTMLExporter  # heavy, needed only here
-
     lessons = notebooks()
     if not lessons:
         raise ValueError(
@@ -108,19 +105,17 @@ def build_site(target: Path | None = None) -> Path:
         )
     target = target or ROOT / "site"
     target.mkdir(parents=True, exist_ok=True)
-    exporter = HTMLExporter(template_name="lab")
     items = []
     for index, path in enumerate(lessons):
         notebook = nbformat.read(path, as_version=4)
         title = _title(notebook, path)
-        body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
+        body = page(notebook, title)
         nav = _navigation(
             lessons[index - 1] if index else None,
             lessons[index + 1] if index + 1 < len(lessons) else None,
         )
         head, start, rest = body.partition("<main>")
         body = f"{head}{nav}{start}{rest}".replace("</body>", f"{nav}</body>")
-        body = body.replace("<html>", '<html lang="en">', 1)
         (target / f"{path.stem}.html").write_text(body, encoding="utf-8")
         items.append(f'<li><a href="{path.stem}.html">{html.escape(title)}</a></li>')
     items.append(reference.build(target))

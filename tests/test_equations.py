@@ -24,6 +24,7 @@ from saflab.neurons import (
     clamp_spike,
     lif_step,
     saf_step,
+    spike,
     spikes_from_accumulation,
     surrogate_derivative,
     to_accumulation,
@@ -31,9 +32,11 @@ from saflab.neurons import (
     total_weight,
 )
 from saflab.notebooks import notebooks
+from saflab.record import record_neuron
 from saflab.synapses import Linear, Synapse
 
 SYMBOLS = {
+    r"\hat a[T]": "aend", r"\Lambda[T]": "total", "v[T]": "vend", r"\sigma'": "sur",
     r"\hat U[t]": "Unow", r"\hat a_{in}[t]": "ain", r"\hat a[t-1]": "abefore",
     r"\hat a[t]": "anow", "u[t-1]": "ubefore", "s[t-1]": "sbefore", "u[t]": "unow",
     "s[t]": "snow", "I[t]": "inow", r"\Lambda[t]": "total", r"\lambda^{t}": "lam**t",
@@ -41,9 +44,12 @@ SYMBOLS = {
 }  # fmt: skip
 NAMES = {n: sympy.Symbol(n) for n in (
     "Unow", "ain", "abefore", "anow", "ubefore", "sbefore", "unow", "snow", "inow", "total",
-    "lam", "alpha", "V", "W", "b", "x", "t")}  # fmt: skip
+    "lam", "alpha", "V", "W", "b", "x", "t", "z", "aend", "vend")}  # fmt: skip
 NAMES["H"] = sympy.Lambda(NAMES["x"], sympy.Heaviside(NAMES["x"], 1))
 NAMES["sig"] = sympy.Lambda(NAMES["x"], 1 / (1 + sympy.exp(-NAMES["x"])))
+NAMES["sur"] = sympy.Lambda(NAMES["x"], NAMES["alpha"] * NAMES["sig"](NAMES["alpha"] * NAMES["x"])
+                            * (1 - NAMES["sig"](NAMES["alpha"] * NAMES["x"])))  # fmt: skip
+FUNCTIONS = ("H", "sig", "sur")
 
 
 def parse(latex):
@@ -53,8 +59,8 @@ def parse(latex):
     for name, value in SYMBOLS.items():
         right = right.replace(name, f" {value} ")
     assert "\\" not in right, right
-    right = re.sub(r"\b(H|sig) +\(", r"\1(", right)
-    right = re.sub(r"\b(?!H\b|sig\b)([A-Za-z]\w*) +\(", r"\1*(", right)
+    right = re.sub(r"\b(H|sig|sur) +\(", r"\1(", right)
+    right = re.sub(r"\b(?!H\b|sig\b|sur\b)([A-Za-z]\w*) +\(", r"\1*(", right)
     return parse_expr(right, NAMES, (*standard_transformations, implicit_multiplication))
 
 
@@ -102,14 +108,28 @@ def library(tag, v):
         return spikes_from_accumulation(pair, v["lam"])[1]
     if tag == "Lambda":
         return number(total_weight(v["lam"], v["t"]))
+    if tag == "reset factor":
+        u = number(v["ubefore"]).requires_grad_()
+        with torch.enable_grad():
+            new = lif_step(number(0.0), LIFState(u, spike(u - v["V"], p)), p).u
+        return torch.autograd.grad(new, u)[0]
+    if tag in ("residual", "rate"):
+        alone = constant_drive(v)
+        return alone.u[-1] - v["V"] * alone.s[-1] if tag == "residual" else alone.rate
     if tag == "sigmoid surrogate":
         return surrogate_derivative(number(v["x"]), p)
     raise AssertionError(f"No library counterpart for the equation {tag!r}. Add one.")
 
 
+def constant_drive(v):
+    """Return the run of one neuron with the constant drive z, as long as Λ[T] says."""
+    p = LIFParams(leak=v["lam"], threshold=v["V"])
+    return record_neuron(number(v["z"]).expand(v["t"], 1, 1).clone(), p)
+
+
 def values(seed):
     generator = torch.Generator().manual_seed(seed)
-    v = {n: float(torch.randn((), generator=generator)) for n in NAMES if n not in ("H", "sig")}
+    v = {n: float(torch.randn((), generator=generator)) for n in NAMES if n not in FUNCTIONS}
     v.update(lam=0.1 + 0.8 * float(torch.rand((), generator=generator)),
              V=0.3 + float(torch.rand((), generator=generator)), alpha=1 + abs(v["alpha"]),
              sbefore=float(seed % 2), snow=float(seed % 3 == 0), t=1 + seed % 7,
@@ -118,6 +138,9 @@ def values(seed):
     v["unow"] = v["V"] + 0.3 * v["unow"]
     v["inow"] = v["V"] - v["lam"] * (v["ubefore"] - v["V"] * v["sbefore"]) + 0.3 * v["inow"]
     v["Unow"] = v["V"] * (v["lam"] * v["abefore"] + 1) + 0.3 * v["Unow"]
+    alone = constant_drive(v)
+    v["total"] = total_weight(v["lam"], v["t"])
+    v["aend"], v["vend"] = float(alone.a[-1]), float(alone.u[-1] - v["V"] * alone.s[-1])
     return v
 
 
@@ -126,7 +149,8 @@ def evaluated(expression, v):
 
 
 KEYS = {"LIF potential", "LIF spike", "SAF current", "SAF spike", "SAF accumulation",
-        "to potential", "to spikes", "Lambda", "sigmoid surrogate"}  # fmt: skip
+        "to potential", "to spikes", "Lambda", "sigmoid surrogate", "reset factor", "residual",
+        "rate"}  # fmt: skip
 
 
 def test_all_key_equations_are_shown():

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 
 from saflab.notebooks import build_site, code_hash, labs, notebooks
+from saflab.pages import mathml
 
 LESSONS, LABS = notebooks(), labs()
 
@@ -71,10 +72,22 @@ def test_anatomy(lesson):
         assert "Not attempted yet." in str(cell.outputs[-1])
 
 
+def test_minutes_add_up(lesson):
+    """Those of the table, of the section headings and of the whole lesson are the same."""
+    text = "\n".join(c.source for c in lesson.cells if c.cell_type == "markdown")
+    rows = re.findall(r"^\| (\d+\. .*?) \| (\d+) \|$", text, re.M)
+    headings = re.findall(r"^## (\d+\. .*?) \((\d+) min\)$", text, re.M)
+    assert rows == headings
+    assert f"**{sum(int(minutes) for _, minutes in rows)} minutes.**" in text or (
+        f"**{sum(int(minutes) for _, minutes in rows)} minutes**" in text
+    )
+
+
 def test_cells_are_short(notebook):
-    """After formatting; the aim is 15 lines, which some cells that plot exceed."""
+    """At most 15 lines after formatting, 25 in a lab; the setup cell may be longer."""
+    most = 25 if "nbgrader" in str(notebook.cells) else 15
     for cell in code(notebook)[1:]:
-        assert sum(bool(line.strip()) for line in cell.source.splitlines()) <= 25, cell.source
+        assert sum(bool(line.strip()) for line in cell.source.splitlines()) <= most, cell.source
 
 
 def test_ignored_outputs_are_few():
@@ -85,16 +98,60 @@ def test_ignored_outputs_are_few():
         for cell in code(nbformat.read(path, as_version=4))
         if "NBVAL_" in cell.source
     ]
-    assert {name for name, _ in ignored} <= {"07_train_cifar10", "08_cost", "lab4"}
-    assert len(ignored) <= 5
+    assert ignored == [
+        ("08_cost", "steps = [2, 6] if FAST else lengths"),  # times
+        ("08_cost", "def share(values):"),  # the same beside the paper's
+        ("08_cost", 'found = sorted(Path("../assets/bench").glob("*.json"))'),
+        ("lab4", "for rule, scores in results.items():"),  # accuracies
+    ]
 
 
-def test_site(tmp_path):
-    build_site(tmp_path)
-    index = (tmp_path / "index.html").read_text(encoding="utf-8")
-    for path in LESSONS:
-        page = (tmp_path / f"{path.stem}.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    return build_site(tmp_path_factory.mktemp("site"))
+
+
+def test_site_links(site):
+    """From the index every lesson, from every lesson its neighbours; nothing leads nowhere."""
+    index = (site / "index.html").read_text(encoding="utf-8")
+    for position, path in enumerate(LESSONS):
+        page = (site / f"{path.stem}.html").read_text(encoding="utf-8")
         assert f'href="{path.stem}.html"' in index
-        for link in re.findall(r'<a href="([0-9a-z_]+\.html)"', page):
-            assert (tmp_path / link).exists()
         assert page.count('aria-label="Lessons"') == 2
+        for neighbour in LESSONS[max(0, position - 1) : position + 2]:
+            assert neighbour == path or page.count(f'href="{neighbour.stem}.html"') == 2
+        for link in re.findall(r'href="([^"#:]+)"', page):
+            assert (site / link).exists(), link
+
+
+def test_site_needs_no_network(site):
+    element = r'<(?:script|link|img|iframe)[^>]+(?:src|href)="(?!data:)'
+    loads = rf"{element}|@import|import\(|url\(.?http"
+    for page in site.glob("*.html"):
+        found = re.search(loads, page.read_text(encoding="utf-8"))
+        assert found is None, (page.name, found[0])
+
+
+def test_site_shows_formulas_and_explorers(site):
+    for path in LESSONS:
+        page = (site / f"{path.stem}.html").read_text(encoding="utf-8")
+        cells = nbformat.read(path, as_version=4).cells
+        text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+        text = re.sub(r"```.*?```", "", text, flags=re.S)
+        shown = len(re.findall(r"\$\$.*?\$\$|\$[^$]+\$", text, re.S))
+        assert page.count("<math ") == shown
+        assert page.count("Explorer()") == 0 or "<svg" in page, "an explorer left no picture"
+
+
+def test_a_formula_that_mathml_cannot_show_is_refused():
+    assert "<span>(name)</span>" in mathml(r"u = V \tag{name}", block=True)
+    with pytest.raises(ValueError, match=r"found \\unheardof in"):
+        mathml(r"\unheardof x", block=False)
+
+
+def test_links_between_notebooks(lesson):
+    for link in re.findall(r"\]\(([^):#]+)\)", "\n".join(c.source for c in lesson.cells)):
+        target = LESSONS[0].parent / link
+        assert target.exists() or (
+            link.startswith("labs/") and not (LESSONS[0].parent / "labs").exists()
+        )

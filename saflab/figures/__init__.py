@@ -14,6 +14,9 @@ from matplotlib.axes import Axes
 from saflab.figures import curves, traces
 from saflab.figures.axes import draw as draw
 from saflab.figures.axes import show as show
+from saflab.figures.lines import plot_groups as plot_groups
+from saflab.figures.lines import plot_lines as plot_lines
+from saflab.figures.lines import use_style as use_style
 from saflab.figures.panel import Panel as Panel
 from saflab.figures.panel import mark as mark
 from saflab.figures.svg import html as html

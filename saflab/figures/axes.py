@@ -12,13 +12,14 @@ from matplotlib.ticker import MaxNLocator
 
 from saflab.figures.panel import Mark, Panel
 
-__all__ = ["INK", "PAPER", "draw", "show"]
+__all__ = ["INK", "PAPER", "card", "draw", "show"]
 
 # An opaque light card with dark ink reads the same on a light and on a dark page.
 PAPER, INK = "#FCFCFA", "#222222"
 
 
-def _style(ax: Axes) -> None:
+def card(ax: Axes) -> None:
+    """Give `ax` the course's card: light paper, dark ink, no box."""
     figure = ax.get_figure()
     if figure is not None:
         figure.patch.set_facecolor(PAPER)  # type: ignore[union-attr]
@@ -70,7 +71,7 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
         from matplotlib import pyplot  # only here: explorers never touch pyplot
 
         ax = pyplot.subplots(figsize=(7.0, 2.6), layout="constrained")[1]
-    _style(ax)
+    card(ax)
     span = panel.limits()
     for m in panel.marks:
         _draw_mark(ax, m, span)
@@ -82,10 +83,15 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(panel.x, color=INK)
     ax.set_ylabel(panel.y, color=INK)
     if panel.names:
+        ax.set_xlim(0.5, len(panel.names) + 0.5)  # whole bars, the outer ones too
         ax.set_xticks(np.arange(1, len(panel.names) + 1), panel.names)
     elif "step" in panel.x:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if any(m.label and m.kind != "grid" for m in panel.marks):
+    named = sum(bool(m.label) and m.kind != "grid" for m in panel.marks)
+    if named > 4:
+        ax.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left",
+                  bbox_to_anchor=(1.0, 1.0))  # fmt: skip
+    elif named:
         # Above the axes, beside the title, where no curve or spike can be hidden.
         ax.legend(
             frameon=False, fontsize=9, labelcolor=INK, ncols=4, borderaxespad=0.2,
