@@ -8,14 +8,14 @@ import saflab
 PACKAGE = Path(saflab.__file__).resolve().parent
 FLOORS = {
     "augment": 0, "checkpoints": 0, "distributed": 0, "download": 0, "encoders": 0, "machine": 0,
-    "neurons": 0, "rules": 0,
+    "maps": 0, "neurons": 0, "protocol": 0, "rules": 0,
     "data": 1, "ops": 1, "synapses": 1,
     "events": 2, "layers": 2, "network": 2,
     "gradients": 3, "models": 3,
     "capture": 4, "config": 4, "energy": 4, "record": 4,
     "cost": 5, "evaluation": 5, "progress": 5, "theory": 5,
-    "checks": 6, "training": 6,
-    "figures": 7, "pages": 7, "reference": 7, "saved": 7,
+    "run": 6,
+    "checks": 7, "figures": 7, "pages": 7, "reference": 7, "saved": 7, "training": 7,
     "nir": 8, "notebooks": 8, "widgets": 8,
     "classroom": 9, "labs": 9,
     "bench": 10,

@@ -36,7 +36,10 @@ def test_a_broken_row_is_refused_and_the_others_are_measured(tmp_path):
     assert result["rows"]["SAF-E"]["convolutions"] == {"forward": 15, "backward": 29}
     assert result["rows"]["SAF-F"]["convolutions"] == {"forward": 15, "backward": 15}
     assert json.loads(out.read_text())["machine"]["torch"] == torch.__version__
-    assert report.run(tmp_path) == 0
+    page = tmp_path / "page.md"
+    page.write_text("<!-- step:start -->\n<!-- step:end -->")
+    assert report.run(tmp_path, page) == 0
+    assert "| SAF-E step / bare convolutions |" in page.read_text()
     text = (tmp_path / "report.md").read_text()
     assert "Refused: Broken" in text
     assert "| SAF-E step / bare convolutions |" in text

@@ -43,7 +43,7 @@ def test_kernels_agree_with_the_reference():
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("rule", list(RULES))
 def test_no_step_waits(rule, precision, few, config, watched):
-    run = training._Run(dataclasses.replace(config, rule=rule, precision=precision), few, None)
+    run = training.Run(dataclasses.replace(config, rule=rule, precision=precision), few, None)
     run.train_step(0.05)
     watched(True)
     told = []

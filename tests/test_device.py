@@ -88,7 +88,7 @@ def test_the_detector_sees_what_waits():
 @pytest.mark.parametrize("encoder", ["constant", "poisson"])
 def test_no_step_waits(rule, encoder, precision, few, small):
     config = dataclasses.replace(small, rule=rule, encoder=encoder, precision=precision)
-    run = training._Run(config, few, None)
+    run = training.Run(config, few, None)
     run.train_step(0.1)  # the order of the epoch and the moments of the data are sent once
     with Waits() as found:
         for _ in range(2):
@@ -101,7 +101,7 @@ def test_no_step_waits(rule, encoder, precision, few, small):
 @pytest.mark.usefixtures("ahead")
 def test_no_step_of_a_convolutional_network_waits(few, small):
     config = dataclasses.replace(small, model="convnet", channels=(4, 4, 4))
-    run = training._Run(config, few, None)
+    run = training.Run(config, few, None)
     run.train_step(0.1)
     with Waits() as found:
         run.train_step(0.1)
@@ -125,7 +125,7 @@ def test_events_are_the_same_only_later(few, small, monkeypatch):
 
 @pytest.mark.usefixtures("ahead")
 def test_steps_are_told_while_the_epoch_runs_and_waited_for_at_its_end(few, small):
-    run, told = training._Run(small, few, None), []
+    run, told = training.Run(small, few, None), []
     for _ in range(run.per_epoch):
         run.train_step(0.1)
         told.append([e.step for e in run.arrived(wait=False)])
@@ -189,7 +189,7 @@ def test_a_gpu_convolves_channels_last_and_learns_the_same(few, small, monkeypat
     for gpu in (False, True):
         monkeypatch.setattr(machine, "on_gpu", lambda device, gpu=gpu: gpu)
         monkeypatch.setattr(torch.cuda, "Event", Event)
-        run = training._Run(config, few, None)
+        run = training.Run(config, few, None)
         run.train_step(0.1)
         results.append(run.model.state_dict())
         x = constant(torch.randn(2, 1, 8, 8), 2)
@@ -261,7 +261,7 @@ def test_a_recorded_step_does_what_the_plain_step_does(rule, encoder, few, small
     results = []
     for make in (lambda function, device: function, Recorded):
         monkeypatch.setattr(training, "Captured", make)
-        run = training._Run(config, few, None)
+        run = training.Run(config, few, None)
         losses = []
         while run.step < run.total:
             run.train_step(0.1 / (1 + run.step))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from saflab.bench.pages import put
 from saflab.bench.rows import FLOOR
 from saflab.figures import plot_bars
 
@@ -134,11 +135,11 @@ def _figure(result: dict[str, Any], path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
 
 
-def run(folder: Path = FOLDER) -> int:
-    """Write report.md and one figure per result in `folder`; return the exit status.
+def run(folder: Path = FOLDER, page: Path = Path("README.md")) -> int:
+    """Write report.md and one figure per result in `folder`, and the CPU's table into `page`.
 
     Raises:
-        ValueError: If there is no result.
+        ValueError: If there is no result, or `page` has no place for it.
     """
     files = sorted(folder.glob("*.json"))
     if not files:
@@ -148,6 +149,8 @@ def run(folder: Path = FOLDER) -> int:
         result = json.loads(file.read_text(encoding="utf-8"))
         _figure(result, file.with_suffix(".svg"))
         parts.append(f"## {file.stem}\n\n{table(result)}\n")
+        if file.stem == "cpu_float32":
+            put("step", table(result), page)
     text = "\n".join(parts)
     (folder / "report.md").write_text(text, encoding="utf-8")
     print(text)

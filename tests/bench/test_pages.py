@@ -22,7 +22,10 @@ def test_a_table_replaces_what_stands_between_its_markers(tmp_path):
 
 @pytest.mark.parametrize(
     ("page", "names"),
-    [("README.md", ["lab", "connections"]), ("docs/scaling.md", ["measured", "projection"])],
+    [
+        ("README.md", ["lab", "step", "connections"]),
+        ("docs/scaling.md", ["measured", "projection"]),
+    ],
 )
 def test_the_pages_have_the_markers(page, names):
     text = (ROOT / page).read_text(encoding="utf-8")
