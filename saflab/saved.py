@@ -10,8 +10,8 @@ from saflab import checkpoints
 from saflab.config import TrainConfig
 from saflab.network import Connection, Network
 from saflab.neurons import LIFParams
+from saflab.run import build_model
 from saflab.synapses import Conv2d, Linear, Scale, Synapse
-from saflab.training import build_model
 
 __all__ = ["network_of", "rebuild", "wiring"]
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import saflab.run
 from saflab import checkpoints, machine, training
 from saflab.capture import Captured
 from saflab.encoders import constant
-from saflab.gradients import sequence
+from saflab.gradients import mode_of, sequence
 from saflab.models import build
 from saflab.rules import RULES
 from saflab.training import Controls, EpochEnd, RunEnd, StepEnd, fit
@@ -174,9 +175,7 @@ def test_bfloat16_learns_with_a_float32_state(rule, few):
     x = constant(torch.randn(2, 1, 8, 8), 4)
     seen = []
     with torch.autocast("cpu", torch.bfloat16):
-        _, state = network(
-            x, None, training.mode_of(rule), observe=lambda k, i, out: seen.append(out.dtype)
-        )
+        _, state = network(x, None, mode_of(rule), observe=lambda k, i, out: seen.append(out.dtype))
     assert seen[0] == torch.bfloat16  # what crosses a synapse
     assert {part.dtype for s in state.neurons[1:] for part in s} == {torch.float32}
     assert state.readout.dtype == torch.float32
@@ -260,7 +259,7 @@ def test_a_recorded_step_does_what_the_plain_step_does(rule, encoder, few, small
     )
     results = []
     for make in (lambda function, device: function, Recorded):
-        monkeypatch.setattr(training, "Captured", make)
+        monkeypatch.setattr(saflab.run, "Captured", make)
         run = training.Run(config, few, None)
         losses = []
         while run.step < run.total:

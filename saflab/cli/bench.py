@@ -10,8 +10,8 @@ HELP = "reproduce the figures in the README"
 WHAT = {
     "step": "a training step of every rule beside its peers and the floor (the default)",
     "report": "table and figures of step's results",
-    "lab": "four rules on CIFAR-10, lab network (40 minutes)",
-    "connections": "skip and feedback networks, three rules, three seeds (40 minutes)",
+    "lab": "four rules on CIFAR-10, lab network (20 minutes)",
+    "connections": "skip and feedback networks, three rules, three seeds (10 minutes)",
     "scaling": "images per second by 1 and 2 processes, bytes sent per rule (5 minutes)",
     "class": "grade 100 synthetic submissions (10 minutes)",
     "kernels": "memory and start time of student kernels (10 minutes)",

@@ -89,6 +89,7 @@ for _ in range(8):
         taken = bytearray(b"x") * (100 << 20)
         time.sleep(60)
         os._exit(0)
+    time.sleep(0.5)
 time.sleep(30)
 print("TOOK")
 """

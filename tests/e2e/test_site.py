@@ -25,7 +25,9 @@ def test_click_through_the_course_offline(tmp_path):
             if index + 1 < len(lessons):
                 page.get_by_role("link", name=f"{lessons[index + 1]} →").last.click()
         page.get_by_role("link", name="All lessons").first.click()
-        assert page.get_by_role("listitem").count() == len(lessons)
+        assert page.get_by_role("listitem").count() == len(lessons) + 1  # and the API reference
+        page.get_by_role("link").last.click()
+        assert "/api/" in page.url
         browser.close()
     assert errors == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
