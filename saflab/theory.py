@@ -188,14 +188,15 @@ def step_gradients(
     found: list[list[Tensor]] = []
     for rule in ("saf_e", "ottt_o"):
         moving = copy.deepcopy(network)
-        optimizer = torch.optim.SGD(moving.parameters(), lr=lr)
-        optimizer.zero_grad()
+        moving.zero_grad()
         found.append([])
         for _ in sequence(moving, x, y, rule, update="step"):
-            parts = [p.grad.flatten() for p in moving.parameters() if p.grad is not None]
-            found[-1].append(torch.cat(parts))
-            optimizer.step()
-            optimizer.zero_grad()
+            learnt = [(p, p.grad) for p in moving.parameters() if p.grad is not None]
+            found[-1].append(torch.cat([grad.flatten() for _, grad in learnt]))
+            with torch.no_grad():
+                for p, grad in learnt:
+                    p -= lr * grad
+            moving.zero_grad()
     return found[0], found[1]
 
 

@@ -12,17 +12,8 @@ from saflab.figures.scenes.neuron import current
 from saflab.figures.traces import membrane
 from saflab.models import mlp
 from saflab.network import Network
-from saflab.neurons import (
-    LIFParams,
-    LIFState,
-    OTTTState,
-    SAFState,
-    accumulate,
-    lif_step,
-    ottt_step,
-    saf_step,
-    swap,
-)
+from saflab.neurons import LIFParams, accumulate, swap
+from saflab.ops import scan
 from saflab.record import record_neuron
 from saflab.theory import step_gradients
 
@@ -37,20 +28,14 @@ def credit(train: Tensor, p: LIFParams) -> dict[str, Tensor]:
         p: Neuron constants.
     """
     out = {}
-    for name in ("BPTT", "OTTT", "SAF"):
-        source = train.double().clone().requires_grad_()
+    for name, kind in (("BPTT", "lif"), ("OTTT", "ottt"), ("SAF", "saf")):
+        source = train.double().view(-1, 1, 1).clone().requires_grad_()
         trace = accumulate(source, p.leak)
-        zero = torch.zeros((), dtype=torch.float64)
-        lif, ottt, saf = LIFState(zero, zero), OTTTState(zero, zero, zero), SAFState(zero)
-        for t in range(len(train)):
-            if name == "BPTT":
-                lif = lif_step(source[t], lif, p)
-            elif name == "OTTT":
-                ottt = ottt_step(swap(source[t], trace[t]), ottt, p)
-            else:
-                saf = saf_step(trace[t], saf, p)
-        last = {"BPTT": lif.s, "OTTT": ottt.s, "SAF": saf.a}[name]
-        (out[name],) = torch.autograd.grad(last, source)
+        currents = {"lif": source, "ottt": swap(source, trace), "saf": trace}[kind]
+        found, _ = scan(kind, currents, None, p)
+        last = found[0][-1] if kind == "ottt" else found[-1]
+        (grad,) = torch.autograd.grad(last.sum(), source)
+        out[name] = grad.flatten()
     return out
 
 
