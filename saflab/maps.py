@@ -32,7 +32,9 @@ class _Standardise(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, Tensor, None]:
         weight, gain, mean, r = ctx.saved_tensors
         flat, g, n = weight.flatten(1), grads[0].flatten(1), weight[0].numel()
         total = g.sum(1, keepdim=True)
@@ -149,7 +151,9 @@ class _AvgPool(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, None]:
         shape, stride, dtype, device = ctx.like
         like = torch.empty_strided(shape, stride, dtype=dtype, device=device)  # never read
         return torch.ops.aten.avg_pool2d_backward(grads[0], like, *ctx.options), None
