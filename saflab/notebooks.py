@@ -20,21 +20,36 @@ import nbformat
 from saflab import reference
 from saflab.pages import page
 
-__all__ = ["ROOT", "build_site", "code_hash", "execute", "labs", "main", "notebooks"]
+__all__ = ["ROOT", "build_site", "code_hash", "course_folder", "execute", "labs", "main",
+           "notebooks"]  # fmt: skip
 
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent
+
+
+def course_folder() -> Path:
+    """Return the folder of the course: that of a checkout, here or around saflab, else installed.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    for folder in (Path.cwd() / "notebooks", ROOT / "notebooks", PACKAGE / "course"):
+        if (folder / "00_start.ipynb").is_file():
+            return folder
+    raise ValueError(
+        f"Expected the notebooks in {PACKAGE / 'course'}, but found none. Install saflab again, "
+        "or work in a clone of the repository."
+    )
 
 
 def notebooks(folder: Path | None = None) -> list[Path]:
     """Return the lessons in order."""
-    own = ROOT / "notebooks"
-    folder = folder or (own if own.is_dir() else Path(__file__).parent / "course")  # as installed
-    return sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    return sorted((folder or course_folder()).glob("[0-9][0-9]_*.ipynb"))
 
 
 def labs(folder: Path | None = None) -> list[Path]:
     """Return the sources of the graded labs, with their solutions, in order."""
-    return sorted((folder or ROOT / "notebooks" / "labs").glob("lab[0-9]/lab[0-9].ipynb"))
+    return sorted((folder or course_folder() / "labs").glob("lab[0-9]/lab[0-9].ipynb"))
 
 
 def code_hash(notebook: Any) -> str:
@@ -99,10 +114,6 @@ def build_site(target: Path | None = None) -> Path:
         ValueError: If there is no notebook.
     """
     lessons = notebooks()
-    if not lessons:
-        raise ValueError(
-            f"Expected notebooks in {ROOT / 'notebooks'}, but found none. Run from a checkout."
-        )
     target = target or ROOT / "site"
     target.mkdir(parents=True, exist_ok=True)
     items = []

@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 import saflab
-from saflab import cli
+from saflab import cli, notebooks
 from saflab.cli import lab
 
 
@@ -18,7 +19,8 @@ def installed(tmp_path, monkeypatch):
         path = package / "course" / name
         path.parent.mkdir(parents=True)
         path.write_text(name)
-    monkeypatch.setattr(lab, "PACKAGE", package)
+    monkeypatch.setattr(notebooks, "PACKAGE", package)
+    monkeypatch.setattr(notebooks, "ROOT", package.parent)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -42,6 +44,25 @@ def test_a_checkout_is_opened_as_it_is(installed):
     assert lab.course(installed / "mine").resolve() == here
 
 
+def test_every_command_finds_the_installed_course(installed, capsys):
+    course = installed / "site-packages" / "saflab" / "course"
+    cell = nbformat.v4.new_markdown_cell("# Start\n\n**10 minutes.**")
+    for path in course.rglob("*.ipynb"):
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    path = course / "labs" / "lab1" / "lab1.ipynb"
+    path.parent.mkdir()
+    path.write_text("")
+    assert notebooks.course_folder() == course
+    assert notebooks.labs() == [path]
+    assert notebooks.notebooks() == [course / "00_start.ipynb"]
+    path.unlink()
+    assert cli.main(["progress"]) == 0
+    assert "00_start" in capsys.readouterr().out
+    pytest.importorskip("nbgrader")
+    assert cli.main(["class", "init", str(installed / "class")]) == 0
+    assert (installed / "class/source/one/one.ipynb").is_file()
+
+
 def test_the_command_names_the_folder_and_starts_jupyter(installed, monkeypatch, capsys):
     started = []
     monkeypatch.setattr("os.execv", lambda program, command: started.append((program, command)))
@@ -57,7 +78,7 @@ def test_no_course_and_no_place_are_named(installed, monkeypatch, capsys):
     (installed / "file").write_text("")
     assert cli.main(["lab", "--folder", str(installed / "file" / "x")]) == 2
     assert "--folder" in capsys.readouterr().err
-    monkeypatch.setattr(lab, "PACKAGE", installed / "nothing")
+    monkeypatch.setattr(notebooks, "PACKAGE", installed / "nothing")
     assert cli.main(["lab"]) == 2
     assert "Install saflab again" in capsys.readouterr().err
 

@@ -11,6 +11,7 @@ import pytest
 from saflab import checks, progress
 from saflab.cli import main
 from saflab.neurons import accumulate
+from saflab.notebooks import course_folder
 
 
 @pytest.fixture
@@ -76,6 +77,9 @@ def test_the_command_lists_lessons_exercises_and_minutes(state, tmp_path, capsys
     cell = nbformat.v4.new_markdown_cell("# 01 · One\n\n**35 minutes.** Another 5 minutes.")
     code = nbformat.v4.new_code_cell("checks.check_accumulate(f)\nchecks.check_predict(g)")
     nbformat.write(nbformat.v4.new_notebook(cells=[cell, code]), tmp_path / "01_one.ipynb")
+    lab = tmp_path / "labs" / "lab1" / "lab1.ipynb"
+    lab.parent.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), lab)  # has no exercises to count
     progress.record("check_accumulate")
     assert main(["progress", "--notebooks", str(tmp_path)]) == 0
     said = capsys.readouterr().out
@@ -87,9 +91,7 @@ def test_the_command_lists_lessons_exercises_and_minutes(state, tmp_path, capsys
 
 
 def test_every_lesson_states_its_minutes_and_checks_exercises():
-    from saflab.notebooks import ROOT
-
-    found = progress.lessons(ROOT / "notebooks")
+    found = progress.lessons(course_folder())
     assert len(found) >= 11
     for lesson in found:
         assert lesson.minutes, lesson

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from saflab.bench.pages import store
 from saflab.classroom.course import init
 from saflab.classroom.grading import Record, grade
 from saflab.classroom.isolation import Limits
@@ -19,7 +20,7 @@ from saflab.classroom.release import release
 from saflab.classroom.reports import feedback
 from saflab.labs import Kind, mixed, write_class
 from saflab.machine import describe_machine
-from saflab.notebooks import ROOT
+from saflab.notebooks import course_folder
 
 __all__ = ["run"]
 
@@ -29,7 +30,7 @@ RESULT = Path("assets") / "classroom.json"
 def run(lab: str = "lab1", count: int = 100, jobs: int = 2) -> int:
     """Measure and write assets/classroom.json; return 1 if a score is not the expected one."""
     with tempfile.TemporaryDirectory() as folder:
-        course, _ = init(Path(folder) / "course", ROOT / "notebooks" / "labs")
+        course, _ = init(Path(folder) / "course", course_folder() / "labs")
         release(course, lab)
         expected = write_class(course.folder / "submitted", lab, mixed(lab, count))
         limits, times, found = Limits(cell_seconds=20), {}, []
@@ -56,8 +57,7 @@ def run(lab: str = "lab1", count: int = 100, jobs: int = 2) -> int:
         "peak_mb_median": sorted(r.peak_mb for r in found)[len(found) // 2],
         "statuses": dict(Counter(r.status for r in found)), "unexpected": wrong,
     }  # fmt: skip
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    store(result, RESULT)
     print(json.dumps(result, indent=1, ensure_ascii=False))
     return 1 if wrong else 0
 

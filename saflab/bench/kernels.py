@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -17,8 +16,9 @@ import numpy as np
 import psutil
 import torch
 
+from saflab.bench.pages import machine_line, put, store
 from saflab.machine import describe_machine
-from saflab.notebooks import ROOT
+from saflab.notebooks import course_folder
 
 __all__ = ["COUNTS", "LESSONS", "fit", "run", "sizing", "table"]
 
@@ -27,7 +27,6 @@ GUIDE = Path("docs") / "instructor.md"
 LESSONS = ("01_lif_neuron", "07_train_cifar10")
 COUNTS = (1, 4, 8)
 CLASSES = (30, 300, 3000)
-START, END = "<!-- kernels:start -->", "<!-- kernels:end -->"
 _MB = 2**20
 
 
@@ -132,10 +131,8 @@ def table(result: dict[str, Any]) -> str:
         n = row["kernels"]
         lines.append(f"| {row['lesson']} | {n} | {row['start_s']:.1f} s | {row['run_s']:.0f} s | "
                      f"{row['pss_mb']:,} MB | {row['uss_mb'] / n:,.0f} MB |")  # fmt: skip
-    machine = result["machine"]
     lines += ["", f"A JupyterLab server without kernels: {result['server_mb']:.0f} MB. "
-              f"{machine['processor']}, {machine['cores']} cores, torch {machine['torch']}, Python "
-              f"{machine['python']}, {machine['date']}.", "",
+              f"{machine_line(result['machine'])}", "",
               "| students at once | " + " | ".join(f"memory, {x} | cores, {x}" for x in LESSONS)
               + " |", "|---|" + "---|---|" * len(LESSONS)]  # fmt: skip
     for students in CLASSES:
@@ -155,7 +152,7 @@ def run() -> int:
 
     os.environ.setdefault("SAFLAB_FAST", "1")
     os.environ["SAFLAB_STATE"] = ""
-    folder = ROOT / "notebooks"
+    folder = course_folder()
     result: dict[str, Any] = {
         "machine": describe_machine(torch.device("cpu")),
         "fast": os.environ["SAFLAB_FAST"],
@@ -168,11 +165,7 @@ def run() -> int:
             row = asyncio.run(_class(folder / f"{lesson}.ipynb", count))
             result["rows"].append(row)
             print(row, flush=True)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    store(result, RESULT)
     print(table(result))
-    if GUIDE.exists():
-        text = GUIDE.read_text(encoding="utf-8")
-        head, tail = text.split(START)[0], text.split(END)[1]
-        GUIDE.write_text(f"{head}{START}\n{table(result)}\n{END}{tail}", encoding="utf-8")
+    put("kernels", table(result), GUIDE)
     return 0

@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     init = action("init", "make the folder of a course", None)
     init.add_argument("folder")
-    init.add_argument("--labs", help="folder of labs (default: the checkout's notebooks/labs)")
+    init.add_argument("--labs", help="folder of labs (default: the course's)")
     action("release", "make what students get: release/LAB/", "+")
     grade = action("grade", "grade submitted/STUDENT/LAB/, each in a sandbox of its own", "?")
     grade.add_argument("--from", dest="source", help="take over submissions from this folder first")
@@ -84,9 +84,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _init(options: argparse.Namespace) -> int:
     from saflab.classroom.course import init
-    from saflab.notebooks import ROOT
+    from saflab.notebooks import course_folder
 
-    labs = Path(options.labs) if options.labs else ROOT / "notebooks" / "labs"
+    labs = Path(options.labs) if options.labs else course_folder() / "labs"
     course, names = init(Path(options.folder), labs)
     print(f"{course.folder}: {', '.join(names)}. Next:")
     print(f"  cd {options.folder}\n  fill in students.csv\n  saflab class release {names[0]}")

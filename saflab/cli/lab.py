@@ -11,7 +11,6 @@ from pathlib import Path
 __all__ = ["HELP", "configure", "course", "run"]
 
 HELP = "open the course in JupyterLab"
-PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,18 +34,14 @@ def course(folder: Path) -> Path:
     Raises:
         ValueError: If there are no notebooks, or `folder` cannot be written to.
     """
-    for checkout in (Path.cwd() / "notebooks", PACKAGE.parent / "notebooks"):
-        if (checkout / "00_start.ipynb").is_file():
-            return checkout
-    packed = PACKAGE / "course"
-    if not packed.is_dir():
-        raise ValueError(
-            f"Expected the notebooks in {packed}, but found none. Install saflab again, or run "
-            "`saflab lab` in a clone of the repository."
-        )
+    from saflab.notebooks import PACKAGE, course_folder
+
+    found = course_folder()
+    if found != PACKAGE / "course":
+        return found
     try:
-        for path in sorted(packed.rglob("*.ipynb")):
-            target = folder / path.relative_to(packed)
+        for path in sorted(found.rglob("*.ipynb")):
+            target = folder / path.relative_to(found)
             if not target.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 half = target.with_name(f".{target.name}.tmp")

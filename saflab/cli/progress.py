@@ -12,15 +12,15 @@ HELP = "list lessons, exercises solved and minutes"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("--notebooks", help="folder of the course (default: the checkout's)")
+    parser.add_argument("--notebooks", help="folder of the course (default: its own)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print a line per lesson; return the exit status."""
-    from saflab.notebooks import ROOT
+    from saflab.notebooks import course_folder
     from saflab.progress import lessons, solved, state_file
 
-    folder = Path(options.notebooks) if options.notebooks else ROOT / "notebooks"
+    folder = Path(options.notebooks) if options.notebooks else course_folder()
     found = lessons(folder)
     if not found:
         raise ValueError(
@@ -31,9 +31,10 @@ def run(options: argparse.Namespace) -> int:
     for lesson in found:
         mine = [name for name in lesson.exercises if name in done]
         total, right = total + len(lesson.exercises), right + len(mine)
-        minutes += lesson.minutes or 0
         complete = len(mine) == len(lesson.exercises) and mine
-        left += 0 if complete else lesson.minutes or 0
+        if lesson.exercises:  # a lab is marked by a teacher, so nobody knows here what is left
+            minutes += lesson.minutes or 0
+            left += 0 if complete else lesson.minutes or 0
         shown = "–" if lesson.minutes is None else f"{lesson.minutes} min"
         count = (
             f"{len(mine)} of {len(lesson.exercises)} solved" if lesson.exercises else "by a teacher"
