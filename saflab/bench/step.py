@@ -19,6 +19,7 @@ import torch
 from tqdm import tqdm
 
 from saflab.bench import measure
+from saflab.bench.pages import store
 from saflab.bench.rows import FLOOR, ROWS, Row, floor
 from saflab.machine import describe_machine
 
@@ -167,6 +168,5 @@ def run(
         "tolerances": TOLERANCES, "rows": found, "refused": refused,
     }  # fmt: skip
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        store(result, out)
     return result

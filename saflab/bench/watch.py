@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from saflab.bench.browser import open_lab
+from saflab.bench.pages import store
 from saflab.machine import describe_machine
 
 __all__ = ["measure", "run"]
@@ -98,9 +99,7 @@ def run(
         "model": "convnet 8-16-32, SAF-E, T = 4, batch 50",
         **measure(root, data=data, images=images, epochs=epochs, rounds=rounds),
     }
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    content = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    Path(out).write_text(content, encoding="utf-8")
+    store(result, Path(out))
     shown = {k: v for k, v in result.items() if k not in ("runs", "machine")}
     print(json.dumps(shown, ensure_ascii=False))
     return result

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from saflab.bench.browser import open_lab
+from saflab.bench.pages import store
 
 __all__ = ["measure", "run"]
 
@@ -145,7 +146,5 @@ def run(out: str | Path = "assets/widgets.json", *, changes: int = 60) -> dict[s
         "goal": {"median_ms": 40, "p95_ms": 80, "frames_per_second": 15},
         "rows": rows,
     }  # fmt: skip
-    path = Path(out)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    store(result, Path(out))
     return result
