@@ -138,8 +138,14 @@ class Run:
         """Go on from what a checkpoint holds.
 
         Raises:
-            CheckpointError: If it is of another configuration, data or network.
+            CheckpointError: If it is of another configuration, data or network, or imported.
         """
+        if "optimizer" not in content:
+            raise checkpoints.CheckpointError(
+                "Expected the checkpoint of a training, but found one without optimizer and step, "
+                "as `saflab import` writes it. Evaluate it with `saflab eval`, or start anew in "
+                "another folder with --out."
+            )
         saved, own = content["config"], asdict(self.config)
         different = [
             f"{name} {saved.get(name)!r} → {own[name]!r}"

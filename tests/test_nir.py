@@ -1,9 +1,11 @@
 """NIR files: others run ours to the same spikes, and ours come back as they went."""
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
+import recordings
 import torch
 
 from saflab import checkpoints
@@ -23,6 +25,7 @@ from saflab.nir import from_nir, read_graph, to_nir  # noqa: E402
 from saflab.nir.files import write_graph  # noqa: E402
 
 STEPS = 6
+LIF = {"tau": 1e-4, "r": 1.0, "v_leak": 0.0, "v_threshold": 1.0}
 
 
 def snntorch(graph):
@@ -337,10 +340,9 @@ def test_nothing_half_written_stays(trained, tmp_path, monkeypatch, capsys):
 
 
 def test_an_import_of_other_sizes_is_refused(tmp_path, capsys):
-    fields = {"tau": 1e-4, "r": 1.0, "v_leak": 0.0, "v_threshold": 1.0}
     graph = nir.NIRGraph.from_list(
         nir.Affine(weight=np.ones((8, 5)), bias=np.zeros(8)),
-        nir.LIF(**{field: np.full(8, value) for field, value in fields.items()}),
+        nir.LIF(**{field: np.full(8, value) for field, value in LIF.items()}),
         nir.Affine(weight=np.ones((10, 8)), bias=np.zeros(10)),
     )
     write_graph(graph, tmp_path / "a.nir")
@@ -349,6 +351,48 @@ def test_an_import_of_other_sizes_is_refused(tmp_path, capsys):
     assert "--steps" in capsys.readouterr().err
     assert main([*arguments, "--steps", "4", "--out", str(tmp_path)]) == 2
     assert "5 inputs" in capsys.readouterr().err
+
+
+def test_shapes_that_do_not_fit_are_named_with_a_remedy():
+    nodes = {
+        "in": nir.Input({"input": np.array([64])}),
+        "one": nir.Linear(np.ones((8, 64))),
+        "lif": nir.LIF(**{f: np.full(8, v) for f, v in LIF.items()}),
+        "two": nir.Linear(np.ones((10, 9))),  # there are 8 neurons before it
+        "out": nir.Output({"output": np.array([10])}),
+    }
+    names = list(nodes)
+    graph = nir.NIRGraph(nodes, list(pairwise(names)), type_check=False)
+    with pytest.raises(ValueError, match=r"shapes that fit.*Check the file with the library"):
+        from_nir(graph)
+
+
+def test_recordings_are_imported_with_the_files_own_steps(tmp_path, capsys):
+    pytest.importorskip("tonic")
+    root = ["--root", str(recordings.nmnist(tmp_path / "data"))]
+    run, file, out = (str(tmp_path / name) for name in ("run", "a.nir", "out"))
+    training = ["train", "--data", "nmnist", *root, "--out", run, "--model", "mlp", "--epochs", "1"]
+    assert main([*training, "--channels", "8", "--steps", "3", "--device", "cpu"]) == 0
+    assert main(["export", "--nir", run, file]) == 0
+    assert main(["import", "--nir", file, *root, "--out", out]) == 0
+    capsys.readouterr()
+    shown = []
+    for folder in (run, out):
+        assert main(["eval", folder, *root, "--rule", "bptt"]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert main([*training, "--resume", "--out", out]) == 2
+    assert "saflab import" in capsys.readouterr().err
+
+
+def test_an_import_leaves_a_running_training_alone(trained, tmp_path, capsys):
+    folder, _ = trained("mlp")
+    assert main(["export", "--nir", str(folder), str(tmp_path / "a.nir")]) == 0
+    with checkpoints.claim(tmp_path / "run"):
+        arguments = ["--nir", str(tmp_path / "a.nir"), "--out", str(tmp_path / "run")]
+        assert main(["import", *arguments]) == 2
+    assert "another run at work" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
 
 
 def test_an_imported_checkpoint_loads_without_code(trained, tmp_path):

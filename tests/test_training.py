@@ -120,6 +120,11 @@ def test_a_checkpoint_that_cannot_be_used_is_named(few, small, tmp_path):
     with pytest.raises(checkpoints.CheckpointError, match=r"lr 0\.05 → 0\.2"):
         list(fit(dataclasses.replace(small, lr=0.2), few, out=tmp_path, resume=True))
     other = build_model(dataclasses.replace(small, channels=(7,)), few.shape, 10)
+    content = checkpoints.load(path)
+    checkpoints.save(path, {k: content[k] for k in ("config", "shape", "classes", "data", "model")})
+    with pytest.raises(checkpoints.CheckpointError, match=r"saflab import.*start anew"):
+        list(fit(small, few, out=tmp_path, resume=True))
+    path.write_bytes(whole)
     with pytest.raises(checkpoints.CheckpointError, match="another network"):
         checkpoints.restore(other, weights(tmp_path))
     path.write_bytes(whole[: len(whole) // 2])

@@ -39,7 +39,8 @@ Reference: Pedersen et al., Nature Communications 15, 8122 (2024).
 """
 
 from saflab.nir.files import export_checkpoint as export_checkpoint
-from saflab.nir.files import import_file as import_file
+from saflab.nir.files import import_graph as import_graph
+from saflab.nir.files import notes as notes
 from saflab.nir.files import read_graph as read_graph
 from saflab.nir.files import write_graph as write_graph
 from saflab.nir.reading import from_nir as from_nir

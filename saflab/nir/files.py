@@ -18,7 +18,7 @@ from saflab.nir.reading import from_nir
 from saflab.nir.writing import to_nir
 from saflab.saved import network_of, wiring
 
-__all__ = ["export_checkpoint", "import_file", "read_graph", "write_graph"]
+__all__ = ["export_checkpoint", "import_graph", "notes", "read_graph", "write_graph"]
 
 
 def export_checkpoint(checkpoint: str | Path, path: str | Path) -> Any:
@@ -90,39 +90,46 @@ def read_graph(path: str | Path) -> Any:
     return graph
 
 
-def import_file(
-    path: str | Path,
+def notes(graph: Any) -> dict[str, Any]:
+    """Return what the writer of a graph noted beside it, as plain text, numbers and lists."""
+    return {key: _plain(value) for key, value in graph.metadata.items()}
+
+
+def _plain(value: Any) -> Any:
+    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def import_graph(
+    graph: Any,
     out: str | Path,
     data: Dataset,
     *,
-    steps: int | None = None,
+    steps: int,
     encoder: str | None = None,
     dt: float | None = None,
     reset: str = "as written",
 ) -> Path:
-    """Write the network of a NIR file as a checkpoint that `saflab eval` runs; return its path.
+    """Write the network of a NIR graph as a checkpoint that `saflab eval` runs; return its path.
 
     Args:
-        path: NIR file.
+        graph: As `read_graph` returns it.
         out: Folder for checkpoint.pt.
-        data: Images it classifies; normalised as the file says, else by their own moments.
-        steps: T; None takes the file's own.
-        encoder: One of `ENCODERS`; None takes the file's own, else a constant current.
+        data: Images it classifies; normalised as the graph says, else by their own moments.
+        steps: T.
+        encoder: One of `ENCODERS`; None takes the graph's own, else a constant current.
         dt: As `from_nir`.
         reset: As `from_nir`.
 
     Raises:
-        ValueError: As `read_graph` and `from_nir`, or if the file does not say T or its network
-            does not fit the images.
+        ValueError: As `from_nir`, or if the network does not fit the images.
+        CheckpointError: If a training is at work in `out`, or it cannot be written to.
     """
-    graph = read_graph(path)
-    network, facts = from_nir(graph, dt=dt, reset=reset), graph.metadata
-    if steps is None and "steps" not in facts:
-        raise ValueError("Expected a number of steps, but found none in the file. Add --steps 6.")
+    network, facts = from_nir(graph, dt=dt, reset=reset), notes(graph)
     config = TrainConfig(
         rule="bptt",
-        steps=int(np.asarray(facts["steps"])) if steps is None else steps,
-        encoder=encoder or _text(facts.get("encoder", "constant")),
+        steps=steps,
+        encoder=encoder or str(facts.get("encoder", "constant")),
         leak=network.neuron.leak,
         threshold=network.neuron.threshold,
     )
@@ -147,10 +154,6 @@ def import_file(
         "wiring": wiring(network),
     }
     checkpoint = Path(out) / "checkpoint.pt"
-    checkpoints.save(checkpoint, content)
+    with checkpoints.claim(checkpoint.parent):
+        checkpoints.save(checkpoint, content)
     return checkpoint
-
-
-def _text(value: Any) -> str:
-    value = value.item() if isinstance(value, np.ndarray) else value
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -263,7 +263,7 @@ def _checked(network: Network, graph: Any) -> Network:
     x: Tensor = torch.zeros(1, 1, *(int(n) for n in np.asarray(shape)))
     try:
         network(x)
-    except (RuntimeError, IndexError) as error:
+    except (ValueError, RuntimeError) as error:  # a synapse's, and PyTorch's of a sum of two
         raise ValueError(
             f"Expected shapes that fit, but found that an input of {tuple(x.shape[2:])} does not "
             f"run ({error}). Check the file with the library that wrote it."
