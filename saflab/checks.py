@@ -6,8 +6,8 @@ gets that mistake's hint; other wrong answers get the first case on which they f
 
 from __future__ import annotations
 
+import functools
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,7 +143,6 @@ def _judge(
     wanted = [truth(*case) for case in cases]
     right = [_same(a, w) for a, w in zip(answers, wanted, strict=True)]
     if all(right):
-        record(sys._getframe(1).f_code.co_name)  # the exercise is called after its check
         return Verdict(status="correct", message=done)
     for hint, wrong in mistakes:
         if all(_same(a, wrong(*case)) for a, case in zip(answers, cases, strict=True)):
@@ -172,6 +171,20 @@ def _heaviside(x: Tensor) -> Tensor:
     return (x >= 0).to(x.dtype)
 
 
+def _exercise(check: Callable[[Any], Verdict]) -> Callable[[Any], Verdict]:
+    """Keep progress: what the check judges correct is recorded under the check's name."""
+
+    @functools.wraps(check)
+    def judged(function: Any) -> Verdict:
+        verdict = check(function)
+        if verdict.status == "correct":
+            record(check.__name__)
+        return verdict
+
+    return judged
+
+
+@_exercise
 def check_lif_step(function: Any) -> Verdict:
     """Judge `f(u_before, s_before, current, leak, threshold) -> (u, s)` (lesson 01)."""
 
@@ -209,6 +222,7 @@ def check_lif_step(function: Any) -> Verdict:
     ], "Decay, reset and threshold are all in place.")  # fmt: skip
 
 
+@_exercise
 def check_first_spike(function: Any) -> Verdict:
     """Judge `f(current, leak, threshold) -> t`, the step of the first spike (lesson 01)."""
 
@@ -224,6 +238,7 @@ def check_first_spike(function: Any) -> Verdict:
     ], "You solved I·Λ[t] ≥ V for the first t.")  # fmt: skip
 
 
+@_exercise
 def check_accumulate(function: Any) -> Verdict:
     """Judge `f(s, leak) -> â` for a spike train (T, n) (lesson 02)."""
     cases = [(_spikes(2, 6, 3), 0.5), (_spikes(3, 5, 2), 0.8), (_spikes(4, 4, 1), 1.0)]
@@ -247,6 +262,7 @@ def check_accumulate(function: Any) -> Verdict:
     ], "One multiplication and one addition per step.")  # fmt: skip
 
 
+@_exercise
 def check_to_spikes(function: Any) -> Verdict:
     """Judge `f(a, leak) -> s` for an accumulation (T, n) (lesson 02)."""
     dense = 1.0 - _spikes(6, 6, 3)
@@ -263,6 +279,7 @@ def check_to_spikes(function: Any) -> Verdict:
     ], "An accumulation and its spike train hold the same information.")  # fmt: skip
 
 
+@_exercise
 def check_surrogate(function: Any) -> Verdict:
     """Judge `f(x, alpha) -> σ'(x)` of the sigmoid surrogate (lesson 03)."""
 
@@ -282,6 +299,7 @@ def check_surrogate(function: Any) -> Verdict:
     ], "Its integral is 1 for every α, like that of the step's true derivative.")  # fmt: skip
 
 
+@_exercise
 def check_reset_gradient(function: Any) -> Verdict:
     """Judge `f(w, x, leak, threshold, alpha) -> ∂u[2]/∂w`, reset not detached (lesson 03)."""
 
@@ -307,6 +325,7 @@ def check_reset_gradient(function: Any) -> Verdict:
     ], "The second term is what detaching the reset removes.")  # fmt: skip
 
 
+@_exercise
 def check_ottt_gradient(function: Any) -> Verdict:
     """Judge `f(delta, a_in) -> ∂L/∂W`; (T, out), (T, in) → (out, in) (lesson 04)."""
 
@@ -329,6 +348,7 @@ def check_ottt_gradient(function: Any) -> Verdict:
     ], "Each step needs its own δ[t] and â[t] only; nothing older is kept.")  # fmt: skip
 
 
+@_exercise
 def check_ottt_online(function: Any) -> Verdict:
     """Judge `f(weight, delta, s_in, leak, lr) -> weight` after T online updates (lesson 04)."""
 
@@ -348,6 +368,7 @@ def check_ottt_online(function: Any) -> Verdict:
     ], "One trace and one outer product per step: memory does not grow with T.")  # fmt: skip
 
 
+@_exercise
 def check_saf_step(function: Any) -> Verdict:
     """Judge `f(current, a_before, leak, threshold) -> â[t]` (lesson 05)."""
 
@@ -377,6 +398,7 @@ def check_saf_step(function: Any) -> Verdict:
     ], "â is all that a SAF neuron remembers.")  # fmt: skip
 
 
+@_exercise
 def check_bias_gradient(function: Any) -> Verdict:
     """Judge `f(delta, leak) -> ∂L/∂b` with the full trace; (T, out) → (out,) (lesson 05)."""
 
@@ -394,6 +416,7 @@ def check_bias_gradient(function: Any) -> Verdict:
     ], "A bias is a source that is on at every step; Λ[t] is its trace.")  # fmt: skip
 
 
+@_exercise
 def check_clamp_surrogate(function: Any) -> Verdict:
     """Judge `f(current, total, threshold) -> ∂â/∂Û` of the clamp surrogate (lesson 06)."""
 
@@ -416,6 +439,7 @@ def check_clamp_surrogate(function: Any) -> Verdict:
     ], "The window is that of clamp(·, 0, 1), rescaled by Λ[T].")  # fmt: skip
 
 
+@_exercise
 def check_weighted_rate(function: Any) -> Verdict:
     """Judge `f(s, leak) -> a[T]`, the weighted firing rate of a train (T, n) (lesson 06)."""
 
@@ -439,6 +463,7 @@ _PASSES = {"ottt_published": (2, 2, False), "ottt_fused": (1, 2, False),
            "saf_e": (1, 2, False), "saf_f": (1, 2, True)}  # fmt: skip
 
 
+@_exercise
 def check_passes(function: Any) -> Verdict:
     """Judge `f(rule, steps) -> passes` over each synapse per sequence (lesson 08)."""
 
@@ -461,6 +486,7 @@ def check_passes(function: Any) -> Verdict:
     ], "These are the numbers behind the paper's speed ratios.")  # fmt: skip
 
 
+@_exercise
 def check_stored_steps(function: Any) -> Verdict:
     """Judge `f(rule, steps) -> steps whose activations are alive at once` (lesson 08)."""
     rules = ("bptt", "ottt_a", "ottt_o", "saf_e", "saf_f")
@@ -476,6 +502,7 @@ def check_stored_steps(function: Any) -> Verdict:
     ], "Only BPTT's memory grows with T.")  # fmt: skip
 
 
+@_exercise
 def check_feedback_gradient(function: Any) -> Verdict:
     """Judge `f(delta, a) -> ∂L/∂W_f`; (T, out), (T, in) → (out, in) (lesson 09)."""
 
@@ -497,6 +524,7 @@ def check_feedback_gradient(function: Any) -> Verdict:
     ], "Only the pairing in time changes.")  # fmt: skip
 
 
+@_exercise
 def check_skip_current(function: Any) -> Verdict:
     """Judge `f(w, w_skip, b, a, a_skip, total) -> Û` with a skip connection (lesson 09)."""
 
@@ -515,6 +543,7 @@ def check_skip_current(function: Any) -> Verdict:
     ], "Accumulation commutes with the sum of the branches.")  # fmt: skip
 
 
+@_exercise
 def check_synaptic_operations(function: Any) -> Verdict:
     """Judge `f(s, fan_out) -> additions per image`, s of shape (T, B, n) (lesson 10)."""
     cases = [(_spikes(50, 6, 2, 5), 7), (_spikes(51, 4, 3, 8), 10)]
@@ -529,6 +558,7 @@ def check_synaptic_operations(function: Any) -> Verdict:
     ], "A silent neuron costs nothing.")  # fmt: skip
 
 
+@_exercise
 def check_anytime(function: Any) -> Verdict:
     """Judge `f(o) -> predictions after each step`; (T, B, classes) → (T, B) (lesson 10)."""
     cases = [(_rand(52, 6, 5, 4),), (_rand(53, 4, 7, 3),)]
@@ -541,6 +571,7 @@ def check_anytime(function: Any) -> Verdict:
     ], "You may stop at any step and have an answer.")  # fmt: skip
 
 
+@_exercise
 def check_predict(function: Any) -> Verdict:
     """Judge `f(o) -> classes`; readout (T, B, classes) → (B,) (lesson 00)."""
     cases = [(_rand(54, 6, 5, 4),), (_rand(55, 4, 7, 3),)]
@@ -557,6 +588,7 @@ def check_predict(function: Any) -> Verdict:
     ], "Every step votes; the sum decides.")  # fmt: skip
 
 
+@_exercise
 def check_firing_rate(function: Any) -> Verdict:
     """Judge `f(s) -> spikes per neuron and step`, s of shape (T, B, n) (lesson 00)."""
     cases = [(_spikes(56, 6, 5, 4),), (_spikes(57, 4, 3, 3),)]
@@ -570,6 +602,7 @@ def check_firing_rate(function: Any) -> Verdict:
     ], "At a rate of 0.1, nine of ten synaptic inputs are zero.")  # fmt: skip
 
 
+@_exercise
 def check_accuracy(function: Any) -> Verdict:
     """Judge `f(o, y) -> accuracy in percent` (lesson 07)."""
 
@@ -587,6 +620,7 @@ def check_accuracy(function: Any) -> Verdict:
     ], "The prediction is argmax Σ o[t].")  # fmt: skip
 
 
+@_exercise
 def check_cosine(function: Any) -> Verdict:
     """Judge `f(done, lr) -> learning rate`, `done` from 0 to 1 (lesson 07)."""
     cases = [(0.0, 0.1), (0.25, 0.1), (0.5, 0.2), (1.0, 0.1)]

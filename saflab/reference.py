@@ -12,16 +12,18 @@ import saflab
 
 __all__ = ["build", "modules"]
 
-# Commands and benchmarks are used from the command line, which describes them itself.
-LEFT_OUT = ("saflab.__main__", "saflab.bench", "saflab.cli", "saflab.course")
+# Commands and benchmarks, as any __main__, are used from the command line, which describes them.
+LEFT_OUT = ("saflab.bench", "saflab.cli", "saflab.course")
 
 
 def modules() -> list[str]:
     """Return the names of all modules of the reference, in order."""
     found = ["saflab"]
     for module in pkgutil.walk_packages(saflab.__path__, "saflab."):
-        if not any(module.name == out or module.name.startswith(f"{out}.") for out in LEFT_OUT):
-            found.append(module.name)
+        name = module.name
+        out = any(f"{name}.".startswith(f"{part}.") for part in LEFT_OUT)
+        if not out and not name.endswith(".__main__"):
+            found.append(name)
     return sorted(found)
 
 

@@ -108,7 +108,7 @@ def _execute(
     data: Path | None, unsafe: bool,
 ) -> _Executed | None:  # fmt: skip
     """Run one submission, in a thread; None if nothing has changed since its record."""
-    key, text, why = lesson.version, b"", ""
+    text, why = b"", ""
     try:
         text = read(course.notebook("submitted", lab, student))
     except ValueError as error:
