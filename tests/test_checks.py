@@ -17,7 +17,7 @@ def judged(monkeypatch):
     def look(check):
         seen = []
         monkeypatch.setattr(checks, "_judge", lambda *a: seen.append(a))
-        check(None)
+        check.__wrapped__(None)
         monkeypatch.undo()
         return seen[0]
 
