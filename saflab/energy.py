@@ -45,18 +45,21 @@ class SpikeCounter:
         self.network, self.kind = network, kind
         self.images, self.steps = 0, 0
         self.spikes: dict[int, Tensor] = {}
-        self.analog_steps = 0  # steps at which the input must be multiplied
+        self._binary: Tensor | None = None  # whether the input is spikes, known to the device
+        self._distinct = 0  # steps whose input is not that of the step before
         self._before: dict[int, Tensor] = {}
 
     def start(self, x: Tensor) -> None:
         """Begin a sequence with encoded input `x`, shape (T, B, *features)."""
         self._before.clear()
         self.steps, self.images = x.shape[0], self.images + x.shape[1]
-        binary = bool(((x == 0) | (x == 1)).all())
-        analog = 0 if binary else 1 if x.stride(0) == 0 else x.shape[0]
+        once = x[:1] if x.stride(0) == 0 else x  # a constant image is T views of one
+        # Read by `energy` alone, so that a GPU need not wait for the host at every batch.
+        binary = ((once == 0) | (once == 1)).all()
+        self._binary = binary if self._binary is None else self._binary & binary
         # All images of a count are encoded alike; one that happens to be binary changes nothing.
-        self.analog_steps = max(self.analog_steps, analog)
-        self._add(0, x.sum((0, 1), dtype=torch.float64))
+        self._distinct = max(self._distinct, len(once))
+        self._add(0, once.sum((0, 1), dtype=torch.float64) * (len(x) // len(once)))
 
     def _add(self, population: int, spikes: Tensor) -> None:
         known = self.spikes.get(population)
@@ -89,20 +92,20 @@ class SpikeCounter:
         Raises:
             ValueError: If nothing was counted.
         """
-        if self.images == 0:
+        if self._binary is None:
             raise ValueError("Expected counted images, but found none. Run some first.")
-        network = self.network
+        network, analog_steps = self.network, 0 if bool(self._binary) else self._distinct
         layers = []
         for target in range(1, network.readout + 1):
             synapses = additions = multiplications = 0.0
             for (source, end), synapse in zip(network.ends, network.synapses, strict=True):
                 if end != target:
                     continue
-                spikes = self.spikes[source] / self.images
+                spikes = self.spikes[source].cpu() / self.images
                 reach, macs = fan_out(synapse, tuple(spikes.shape))  # type: ignore[arg-type]
                 synapses += macs
-                if source == 0 and self.analog_steps:
-                    multiplications += macs * self.analog_steps
+                if source == 0 and analog_steps:
+                    multiplications += macs * analog_steps
                 else:
                     additions += float((spikes * reach).sum())
             spiking = target < network.readout

@@ -32,6 +32,7 @@ def fit(
     resume: bool = False,
     save_every: float = 30.0,
     evaluate_all: bool = True,
+    wait: bool = False,
 ) -> Iterator[Event]:
     """Train and yield an event after each step and epoch.
 
@@ -48,6 +49,7 @@ def fit(
         resume: Go on from `out`/checkpoint.pt.
         save_every: Seconds between checkpoints within an epoch; one more at each epoch's end.
         evaluate_all: Measure the test accuracy after each epoch, not after the last alone.
+        wait: Yield each step before the next begins, on a GPU too; costs it idle time.
 
     Yields:
         `RunStart`, then `StepEnd` and `EpochEnd`, at last `RunEnd`.
@@ -66,8 +68,9 @@ def fit(
     claims = out is not None and team().leads and (out.is_dir() or not resume)
     with checkpoints.claim(out) if out and claims else contextlib.nullcontext():
         yield from _events(
-            Run(config, data, model), controls or Controls(), out, resume, save_every, evaluate_all
-        )
+            Run(config, data, model), controls or Controls(), out, resume, save_every,
+            evaluate_all, wait,
+        )  # fmt: skip
 
 
 def _events(
@@ -77,6 +80,7 @@ def _events(
     resume: bool,
     save_every: float,
     evaluate_all: bool,
+    wait: bool,
 ) -> Iterator[Event]:
     config, data = run.config, run.data
     path = None if out is None else out / "checkpoint.pt"
@@ -108,7 +112,7 @@ def _events(
         )
         ended = run.step % run.per_epoch == 0
         due = time.monotonic() - saved > save_every
-        yield from run.arrived(wait=ended or due)
+        yield from run.arrived(wait=wait or ended or due)
         if ended:
             last = run.evaluate() if evaluate_all or run.step == run.total else None
             end = EpochEnd(

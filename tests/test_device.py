@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from saflab import checkpoints, machine, training
 from saflab.capture import Captured
 from saflab.encoders import constant
+from saflab.evaluation import evaluate
 from saflab.gradients import sequence
 from saflab.models import build
 from saflab.rules import RULES
@@ -106,6 +108,51 @@ def test_no_step_of_a_convolutional_network_waits(few, small):
     with Waits() as found:
         run.train_step(0.1)
     assert found.seen == []
+
+
+@pytest.mark.parametrize("rule", list(RULES))
+@pytest.mark.parametrize("encoder", ["constant", "poisson"])
+def test_evaluation_waits_at_its_ends_and_not_for_each_batch(rule, encoder, few):
+    network, (mean, std) = build("mlp", (1, 8, 8), 10), few.moments()
+
+    def seen(batch):
+        with Waits() as found:
+            evaluate(network, few.test_images, few.test_labels, mean=mean, std=std, rule=rule,
+                     encoder=encoder, batch=batch)  # fmt: skip
+        return found.seen
+
+    seen(50)  # the moments of the data are sent once
+    one, ten = seen(50), seen(5)
+    assert len(one) > 0  # labels checked, results read
+    assert ten == one
+
+
+@pytest.mark.usefixtures("ahead")
+def test_runs_side_by_side_stop_and_go_on_at_the_same_batch(few, small, monkeypatch):
+    pytest.importorskip("anywidget")
+    from saflab.widgets.training import Training
+
+    late = itertools.cycle([0, 3])  # one run's numbers are there at once, the other's late
+
+    class Uneven(Event):
+        def __init__(self):
+            super().__init__()
+            self.asked = 1 - next(late)
+
+    monkeypatch.setattr(torch.cuda, "Event", Uneven)
+
+    def stop_once(pair):
+        pair.watch = None
+        pair.stop()
+
+    pair = Training(small, few, other="bptt", watch=stop_once)
+    pair.run()
+    first, second = pair.progress
+    assert first.step == second.step == 1
+    pair.run()
+    assert first.end.finished
+    assert len(first.loss) == len(second.loss) == first.steps
+    pair.close()
 
 
 def test_events_are_the_same_only_later(few, small, monkeypatch):

@@ -22,7 +22,7 @@ from saflab.record import Record, record
 from saflab.rules import get_rule
 from saflab.training import Controls, EpochEnd, RunEnd, StepEnd, build_model, fit
 
-__all__ = ["Progress", "Training", "gradient_angle"]
+__all__ = ["THREAD", "Progress", "Training", "gradient_angle"]
 
 # Curves are drawn at most 8 times a second; they and the recordings each take at most this share
 # of the time.
@@ -174,11 +174,13 @@ class Training:
         assert self.data is not None
         resume = self.progress[0].end is not None
         # Changed between two batches alone, so that both runs stop, or change their learning
-        # rate, at the same one.
+        # rate, at the same one; and both wait for their numbers, so that a GPU that runs ahead
+        # has not begun more batches of one than of the other.
         controls = Controls(lr=self.controls.lr)
+        paired = len(self.configs) > 1
         runs = [
             fit(config, self.data, model=model, controls=controls, resume=resume,
-                out=f"{self._folder.name}/{index}")
+                out=f"{self._folder.name}/{index}", wait=paired)
             for index, (config, model) in enumerate(zip(self.configs, self.models, strict=True))
         ]  # fmt: skip
         # In step: event k of every run belongs to the same batch.
