@@ -8,6 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 import torch
+from loops import run
 
 from saflab.neurons import SURROGATES, LIFParams
 from saflab.ops import choose, has_triton, kinds, scan
@@ -24,21 +25,6 @@ CASES = [(LIFParams(surrogate=s, slope=a, leak=leak, threshold=v), kind)
 def currents_of(shape, dtype, seed=0):
     x = torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     return x.to(DEVICE, dtype)
-
-
-def run(kind, impl, currents, p, *, chunk=None, detach_reset=False):
-    """Return outputs, gradient of the currents and last state of a sequence run in chunks."""
-    x = currents.detach().requires_grad_()
-    outs, state, start = [], None, 0
-    for part in x.split(chunk or len(x)):
-        out, state = scan(kind, part, state, p, start=start, impl=impl, detach_reset=detach_reset)
-        outs.append(torch.stack(out) if isinstance(out, tuple) else out[None])
-        start += len(part)
-    out = torch.cat(outs, dim=1)
-    weights = currents_of(out.shape, out.dtype, seed=1)
-    end = state[0].sum() if kind == "lif" else 0.0  # only LIF has a gradient through its state
-    ((out * weights).sum() + end).backward()
-    return out.detach(), x.grad, state
 
 
 def agree(fast, slow):

@@ -4,24 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loops import run
 
 from saflab.neurons import SURROGATES, LIFParams
-from saflab.ops import cpu, kinds, scan, zero_state
+from saflab.ops import cpu, has_triton, kinds, scan, zero_state
 
 U_SURROGATES = [s for s in SURROGATES if s != "clamp"]
-
-
-def run(kind, impl, currents, p, *, detach_reset=False, chunk=None):
-    x = currents.clone().requires_grad_()
-    outs, state, start = [], None, 0
-    for part in x.split(chunk or len(x)):
-        out, state = scan(kind, part, state, p, start=start, impl=impl, detach_reset=detach_reset)
-        outs.append(torch.stack(out) if isinstance(out, tuple) else out[None])
-        start += len(part)
-    out = torch.cat(outs, dim=1)
-    weights = torch.randn(out.shape, dtype=out.dtype, generator=torch.Generator().manual_seed(1))
-    (out * weights).sum().backward()
-    return out.detach(), x.grad, state
 
 
 @settings(max_examples=60, deadline=None)
@@ -63,6 +51,16 @@ def test_clamp_surrogate_agrees():
     torch.testing.assert_close(fast[1], slow[1])
 
 
+@pytest.mark.parametrize("kind", ["lif", "ottt"])
+@pytest.mark.parametrize("impl", ["auto", "reference", "cpu", "gpu"])
+def test_clamp_is_refused_where_there_is_no_accumulated_current(kind, impl):
+    if impl == "gpu" and not has_triton():
+        pytest.skip("no Triton for this system")
+    currents = torch.zeros(2, 1, 3, device="cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(ValueError, match=f"surrogate of u − V for the neuron '{kind}'"):
+        scan(kind, currents, None, LIFParams(surrogate="clamp"), impl=impl)
+
+
 @pytest.mark.parametrize("kind", ["lif", "ottt", "saf"])
 @pytest.mark.parametrize("impl", ["cpu", "reference"])
 def test_chunks_do_not_matter(kind, impl):
@@ -101,14 +99,32 @@ def test_backward_is_the_derivative_of_the_linearised_neuron(detach):
     torch.testing.assert_close(ours, true, rtol=1e-12, atol=1e-12)
 
 
-def test_one_tensor_is_kept_per_neuron_step():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("kind", kinds())
+def test_one_number_is_kept_per_neuron_step_and_two_bytes_of_it_under_bfloat16(kind, half, dtype):
     kept = []
-    x = torch.randn(4, 2, 8, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(
-        lambda t: kept.append(t.numel()) or t, lambda t: t
-    ):
-        scan("saf", x, None, LIFParams(), impl="cpu")
-    assert sum(kept) == x.numel()
+    x = torch.randn(4, 2, 8, dtype=dtype, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t), \
+            torch.autocast("cpu", torch.bfloat16, enabled=half):  # fmt: skip
+        scan(kind, x, None, LIFParams(), impl="cpu")
+    # A convolution in float64 stays float64 under autocast.
+    size = 2 if half and dtype == torch.float32 else dtype.itemsize
+    assert sum(t.numel() * t.element_size() for t in kept) == size * x.numel()
+
+
+@pytest.mark.parametrize("detach", [False, True])
+@pytest.mark.parametrize("kind", kinds())
+def test_a_derivative_kept_in_bfloat16_changes_the_gradient_by_its_rounding_alone(kind, detach):
+    currents = torch.randn(6, 3, 40, generator=torch.Generator().manual_seed(4))
+    full = run(kind, "cpu", currents, LIFParams(), detach_reset=detach)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = run(kind, "cpu", currents, LIFParams(), detach_reset=detach)
+    assert torch.equal(half[0], full[0])
+    assert half[1].dtype == torch.float32
+    size = float(full[1].abs().max())
+    torch.testing.assert_close(half[1], full[1], rtol=0.01, atol=0.01 * size)
+    assert not torch.equal(half[1], full[1])
 
 
 def test_no_graph_keeps_nothing():

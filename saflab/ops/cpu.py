@@ -16,7 +16,7 @@ from torch import Tensor
 
 from saflab.neurons import LIFParams, LIFState, OTTTState, SAFState
 
-__all__ = ["lif", "ottt", "saf"]
+__all__ = ["grows_graph", "lif", "ottt", "saf"]
 
 
 def _derivative_(x: Tensor, p: LIFParams) -> Tensor:
@@ -35,10 +35,23 @@ def _derivative_(x: Tensor, p: LIFParams) -> Tensor:
 
 
 def _kept_dtype(currents: Tensor) -> torch.dtype:
-    """Return the format of the derivative: that of the convolutions under autocast."""
+    """Return the format of the derivative: that of the convolutions under autocast.
+
+    Autocast leaves float64 alone.
+    """
     device = currents.device.type
-    half = torch.is_autocast_enabled(device)
+    half = torch.is_autocast_enabled(device) and currents.dtype != torch.float64
     return torch.get_autocast_dtype(device) if half else currents.dtype
+
+
+def _place(kept: Tensor | None, t: int, scratch: Tensor) -> Tensor:
+    """Return where step t computes its derivative: where it is kept, if the format allows."""
+    return kept[t] if kept is not None and kept.dtype == scratch.dtype else scratch
+
+
+def _keep(derivative: Tensor, kept: Tensor) -> None:
+    if derivative.dtype != kept.dtype:
+        kept.copy_(derivative)
 
 
 class _SAF(torch.autograd.Function):
@@ -87,17 +100,17 @@ class _OTTT(torch.autograd.Function):
         ctx: Any, currents: Tensor, u: Tensor, s: Tensor, a: Tensor, p: LIFParams, keep: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         spikes, traces = torch.empty_like(currents), torch.empty_like(currents)
-        kept = torch.empty_like(currents) if keep else None
+        kept = torch.empty_like(currents, dtype=_kept_dtype(currents)) if keep else None
         scratch = torch.empty_like(currents[0])
         u = u.clone()
         for t in range(currents.shape[0]):
             u.sub_(s, alpha=p.threshold).mul_(p.leak).add_(currents[t])
-            x = torch.sub(u, p.threshold, out=kept[t] if kept is not None else scratch)
+            x = torch.sub(u, p.threshold, out=_place(kept, t, scratch))
             s = torch.ge(x, 0.0, out=spikes[t])
             torch.mul(a, p.leak, out=traces[t]).add_(s)
             a = traces[t]
             if kept is not None:
-                _derivative_(x, p)
+                _keep(_derivative_(x, p), kept[t])
         if kept is not None:
             ctx.save_for_backward(kept)
         ctx.mark_non_differentiable(u)
@@ -123,15 +136,15 @@ class _LIF(torch.autograd.Function):
         ctx: Any, currents: Tensor, u: Tensor, s: Tensor, p: LIFParams, detach: bool, keep: bool
     ) -> tuple[Tensor, Tensor]:
         spikes = torch.empty_like(currents)
-        kept = torch.empty_like(currents) if keep else None
+        kept = torch.empty_like(currents, dtype=_kept_dtype(currents)) if keep else None
         scratch = torch.empty_like(currents[0])
         u = u.clone()
         for t in range(currents.shape[0]):
             u.sub_(s, alpha=p.threshold).mul_(p.leak).add_(currents[t])
-            x = torch.sub(u, p.threshold, out=kept[t] if kept is not None else scratch)
+            x = torch.sub(u, p.threshold, out=_place(kept, t, scratch))
             s = torch.ge(x, 0.0, out=spikes[t])
             if kept is not None:
-                _derivative_(x, p)
+                _keep(_derivative_(x, p), kept[t])
         if kept is not None:
             ctx.save_for_backward(kept)
         ctx.p, ctx.detach = p, detach
@@ -142,7 +155,7 @@ class _LIF(torch.autograd.Function):
         (kept,) = ctx.saved_tensors
         g_spikes, g_u_last = grads
         leak, reset = ctx.p.leak, 0.0 if ctx.detach else ctx.p.leak * ctx.p.threshold
-        out = torch.empty_like(kept)
+        out = torch.empty_like(kept, dtype=g_u_last.dtype)
         g_u = torch.addcmul(g_u_last, g_spikes[-1], kept[-1], out=out[-1])
         for t in range(kept.shape[0] - 2, -1, -1):
             g_s = torch.sub(g_spikes[t], g_u, alpha=reset) if reset else g_spikes[t]
@@ -151,7 +164,8 @@ class _LIF(torch.autograd.Function):
         return out, first, (None if ctx.detach else g_u * -reset), None, None, None
 
 
-def _grows_graph(*tensors: Tensor) -> bool:
+def grows_graph(*tensors: Tensor) -> bool:
+    """Whether a gradient may be asked for, so that its derivative must be kept."""
     return torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
 
 
@@ -159,7 +173,7 @@ def saf(
     currents: Tensor, state: SAFState, p: LIFParams, totals: Sequence[float]
 ) -> tuple[Tensor, SAFState]:
     """As `reference.saf`."""
-    out = _SAF.apply(currents, state.a.detach(), p, tuple(totals), _grows_graph(currents))
+    out = _SAF.apply(currents, state.a.detach(), p, tuple(totals), grows_graph(currents))
     return out, SAFState(out[-1].detach())
 
 
@@ -168,7 +182,7 @@ def ottt(
 ) -> tuple[tuple[Tensor, Tensor], OTTTState]:
     """As `reference.ottt`."""
     before = (x.detach() for x in state)
-    spikes, traces, u = _OTTT.apply(currents, *before, p, _grows_graph(currents))
+    spikes, traces, u = _OTTT.apply(currents, *before, p, grows_graph(currents))
     return (spikes, traces), OTTTState(u.detach(), spikes[-1].detach(), traces[-1].detach())
 
 
@@ -176,6 +190,6 @@ def lif(
     currents: Tensor, state: LIFState, p: LIFParams, *, detach_reset: bool
 ) -> tuple[Tensor, LIFState]:
     """As `reference.lif`."""
-    keep = _grows_graph(currents, *state)
+    keep = grows_graph(currents, *state)
     spikes, u = _LIF.apply(currents, *state, p, detach_reset, keep)
     return spikes, LIFState(u, spikes[-1])

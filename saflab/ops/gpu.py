@@ -20,6 +20,7 @@ from torch.library import custom_op
 
 from saflab.neurons import LIFParams, LIFState, OTTTState, SAFState, total_weight
 from saflab.ops import kernels
+from saflab.ops.cpu import grows_graph
 
 __all__ = ["lif", "ottt", "saf"]
 
@@ -231,17 +232,13 @@ def _lif_gradient(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
 _lif.register_autograd(_lif_gradient, setup_context=_lif_context)
 
 
-def _grows_graph(*tensors: Tensor) -> bool:
-    return torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
-
-
 def _constants(p: LIFParams) -> tuple[float, float, str, float]:
     return p.leak, p.threshold, p.surrogate, p.slope
 
 
 def saf(currents: Tensor, state: SAFState, p: LIFParams, start: int) -> tuple[Tensor, SAFState]:
     """As `reference.saf`, for steps start+1 … start+C."""
-    keep = _grows_graph(currents)
+    keep = grows_graph(currents)
     # A kernel is compiled for each Λ[start], so one is named only where it matters.
     total = total_weight(p.leak, start) if keep and p.surrogate == "clamp" else 0.0
     out, last, _ = _saf(currents, state.a.detach(), *_constants(p), total, keep)
@@ -253,7 +250,7 @@ def ottt(
 ) -> tuple[tuple[Tensor, Tensor], OTTTState]:
     """As `reference.ottt`."""
     before = (x.detach() for x in state)
-    spikes, traces, u, a, _ = _ottt(currents, *before, *_constants(p), _grows_graph(currents))
+    spikes, traces, u, a, _ = _ottt(currents, *before, *_constants(p), grows_graph(currents))
     a = a if a.numel() else traces[-1].detach()
     return (spikes, traces), OTTTState(u, spikes[-1].detach().to(u.dtype), a)
 
@@ -262,6 +259,6 @@ def lif(
     currents: Tensor, state: LIFState, p: LIFParams, *, detach_reset: bool
 ) -> tuple[Tensor, LIFState]:
     """As `reference.lif`."""
-    keep = _grows_graph(currents, *state)
+    keep = grows_graph(currents, *state)
     spikes, u, _ = _lif(currents, *state, *_constants(p), detach_reset, keep)
     return spikes, LIFState(u, spikes[-1].to(u.dtype))

@@ -97,8 +97,8 @@ def scan(
         float32 and an output is rounded once: exactly at λ = 1/2 for T ≤ 8 and T ≤ 11.
 
     Raises:
-        ValueError: If `kind` or `impl` is unknown, C is 0, shapes differ, or a current is not a
-            floating-point tensor.
+        ValueError: If `kind` or `impl` is unknown, C is 0, shapes differ, a current is not a
+            floating-point tensor, or a neuron other than "saf" has the clamp surrogate.
 
     >>> import torch
     >>> spikes, state = scan("lif", torch.full((4, 1, 1), 0.8), None, LIFParams())
@@ -107,6 +107,11 @@ def scan(
     """
     if kind not in _STATES:
         raise ValueError(f"Expected a neuron in {kinds()}, but found {kind!r}.")
+    if p.surrogate == "clamp" and kind != "saf":
+        raise ValueError(
+            f"Expected a surrogate of u − V for the neuron {kind!r}, but found 'clamp', which "
+            "needs the accumulated current Û. Use it with 'saf', or choose 'sigmoid'."
+        )
     if currents.dim() < 2 or currents.shape[0] == 0:
         raise ValueError(
             "Expected currents of shape (T, B, *features) with T ≥ 1, but found "
