@@ -41,9 +41,35 @@ def test_a_broken_row_is_refused_and_the_others_are_measured(tmp_path):
     assert report.run(tmp_path, page) == 0
     assert "| SAF-E step / bare convolutions |" in page.read_text()
     text = (tmp_path / "report.md").read_text()
+    assert "‖g − g_ref‖/‖g_ref‖ ≤ 0.01 in float32" in text
     assert "Refused: Broken" in text
     assert "| SAF-E step / bare convolutions |" in text
     assert out.with_suffix(".svg").exists()
+
+
+def scaled_in_half_precision(factor):
+    def build(network):
+        parameters, run = ours("saf_f")(network)
+
+        def wrong(images, labels, steps):
+            for _ in run(images, labels, steps):
+                if torch.is_autocast_enabled("cpu"):
+                    torch._foreach_mul_([p.grad for p in parameters], factor)
+                yield
+
+        return parameters, wrong
+
+    return build
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.0, -1.0])
+def test_in_bfloat16_no_gradient_and_a_negated_one_are_refused(factor):
+    row = ROWS["SAF-F"]._replace(build=scaled_in_half_precision(factor))
+    if factor == 1.0:
+        assert step.check(row, "bfloat16")["bfloat16"] <= step.TOLERANCES["bfloat16"] < 1.0
+        return
+    with pytest.raises(ValueError, match="reference in bfloat16, as 1 − cos"):
+        step.check(row, "bfloat16")
 
 
 @pytest.mark.parametrize("name", [n for n in ROWS if n.split()[0] not in ("SAF-E", "SAF-F")])

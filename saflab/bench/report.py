@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from saflab.bench.pages import put
 from saflab.bench.rows import FLOOR
+from saflab.bench.step import MEASURES
 from saflab.figures import plot_bars
 
 __all__ = ["FOLDER", "TARGETS", "run", "table", "targets"]
@@ -100,6 +101,10 @@ def table(result: dict[str, Any]) -> str:
     lines += ["", "| target | measured | at most | |", "|---|---|---|---|"]
     for name, value, most, met in targets(result):
         lines.append(f"| {name} | {value:.3f} | {most:g} | {'met' if met else 'missed'} |")
+    gates = " and ".join(
+        f"{MEASURES[kind]} ≤ {result['tolerances'][kind]:g} in {kind}"
+        for kind in dict.fromkeys(("float64", result["precision"]))
+    )
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     lines += [
         "",
@@ -107,7 +112,8 @@ def table(result: dict[str, Any]) -> str:
         f"{result['precision']}, medians of {result['rounds']} interleaved rounds of forward, "
         "backward and SGD with momentum; bare convolutions are T times forward and backward in the "
         "faster memory layout of each layer, without any optimizer. Memory is the peak of tensors "
-        "above weights, momentum and batch.",
+        "above weights, momentum and batch. A row is shown only if its gradient g agrees with the "
+        f"reference: {gates} (below float64, in the best of three batches).",
         f"{machine['gpu'] or machine['processor']}, {machine['threads']} threads, torch "
         f"{machine['torch']}, {versions}, Python {machine['python']}, {machine['date']}.",
     ]
