@@ -83,7 +83,6 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(panel.x, color=INK)
     ax.set_ylabel(panel.y, color=INK)
     if panel.names:
-        ax.set_xlim(0.5, len(panel.names) + 0.5)  # whole bars, the outer ones too
         ax.set_xticks(np.arange(1, len(panel.names) + 1), panel.names)
     elif "step" in panel.x:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
