@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ import traitlets
 from saflab.figures.panel import Panel
 from saflab.figures.svg import svg
 from saflab.widgets.parts import Code, Picture, Slider
+from saflab.widgets.training import THREAD
 
 __all__ = ["Explorer"]
 
@@ -131,7 +133,13 @@ class Explorer(ipywidgets.VBox):
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Compute without a second thread: a scene is small, and the browser needs the other core."""
+    """Compute without a second thread: a scene is small, and the browser needs the other core.
+
+    The number is the process's, so it is left alone while a training run computes by it.
+    """
+    if any(thread.name == THREAD for thread in threading.enumerate()):
+        yield
+        return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

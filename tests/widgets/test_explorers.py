@@ -1,12 +1,15 @@
 """Explorers without a browser: set a value, read the sentence."""
 
 import re
+import threading
 
 import pytest
+import torch
 
 from saflab import figures, widgets
 from saflab.figures import scenes
 from saflab.widgets.parts import Slider
+from saflab.widgets.training import THREAD
 
 NAMES = ["AccumulationExplorer", "ClampExplorer", "CostExplorer", "DriftExplorer",
          "EnergyExplorer", "GradientExplorer", "NetworkPlayer", "NeuronExplorer",
@@ -141,3 +144,17 @@ def test_payload_is_light_with_200_steps():
     explorer.set(steps=200, strength=1.0, leak=0.97)
     assert len(explorer.view.picture) < 20_000
     assert len(scenes.neuron(steps=200)) == 2
+
+
+def test_a_picture_takes_one_thread_but_none_from_a_training_run(monkeypatch):
+    explorer, calls, over = widgets.NeuronExplorer(), [], threading.Event()
+    monkeypatch.setattr(torch, "set_num_threads", calls.append)
+    explorer.leak.value = 0.7
+    assert calls == [1, torch.get_num_threads()]
+    training = threading.Thread(target=over.wait, name=THREAD)
+    training.start()
+    explorer.leak.value = 0.8
+    over.set()
+    training.join()
+    assert len(calls) == 2
+    assert explorer.error == ""
