@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.modules.utils import _pair
 
 __all__ = ["Conv2d", "Linear", "Scale", "SequenceDropout", "pool", "standardise"]
@@ -30,6 +31,7 @@ class _Standardise(torch.autograd.Function):
         return out.mul_(r * gain[:, None]).view_as(weight)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
         weight, gain, mean, r = ctx.saved_tensors
         flat, g, n = weight.flatten(1), grads[0].flatten(1), weight[0].numel()
@@ -55,20 +57,30 @@ def standardise(weight: Tensor, gain: Tensor, eps: float = 1e-4) -> Tensor:
     return _Standardise.apply(weight, gain, eps)  # type: ignore[no-any-return]
 
 
-class Linear(nn.Linear):
-    """Fully connected synapse, W x + b; `standardised=True` standardises W with a gain."""
+class _Weighted:
+    """A weight W that meets its input as it is, or standardised if there is a gain."""
 
-    def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, *, standardised: bool = False
-    ) -> None:
-        super().__init__(in_features, out_features, bias)
-        self.gain = nn.Parameter(torch.ones(out_features)) if standardised else None
+    weight: Tensor
+    gain: nn.Parameter | None
+
+    def _standardised(self, wanted: bool) -> None:
+        self.gain = nn.Parameter(torch.ones(len(self.weight))) if wanted else None
 
     def effective_weight(self, factor: float = 1.0) -> Tensor:
         """Return the weight that the input meets, times a constant factor."""
         if self.gain is not None:
             return standardise(self.weight, self.gain * factor)
         return self.weight if factor == 1.0 else self.weight * factor
+
+
+class Linear(_Weighted, nn.Linear):
+    """Fully connected synapse, W x + b; `standardised=True` standardises W with a gain."""
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, standardised: bool = False
+    ) -> None:
+        super().__init__(in_features, out_features, bias)
+        self._standardised(standardised)
 
     def apply_to(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return W x + b for given W and b."""
@@ -95,7 +107,7 @@ def _arranged(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
 
 
-class Conv2d(nn.Conv2d):
+class Conv2d(_Weighted, nn.Conv2d):
     """Convolutional synapse, W ∗ x + b; `standardised=True` standardises W with a gain."""
 
     def __init__(
@@ -110,13 +122,7 @@ class Conv2d(nn.Conv2d):
         standardised: bool = False,
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=bias)
-        self.gain = nn.Parameter(torch.ones(out_channels)) if standardised else None
-
-    def effective_weight(self, factor: float = 1.0) -> Tensor:
-        """Return the weight that the input meets, times a constant factor."""
-        if self.gain is not None:
-            return standardise(self.weight, self.gain * factor)
-        return self.weight if factor == 1.0 else self.weight * factor
+        self._standardised(standardised)
 
     def apply_to(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return W ∗ x + b for given W and b."""
@@ -142,6 +148,7 @@ class _AvgPool(torch.autograd.Function):
         return torch.ops.aten.avg_pool2d(x, *options)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         shape, stride, dtype, device = ctx.like
         like = torch.empty_strided(shape, stride, dtype=dtype, device=device)  # never read
