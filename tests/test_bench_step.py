@@ -54,7 +54,8 @@ def scaled_in_half_precision(factor):
         def wrong(images, labels, steps):
             for _ in run(images, labels, steps):
                 if torch.is_autocast_enabled("cpu"):
-                    torch._foreach_mul_([p.grad for p in parameters], factor)
+                    for p in parameters:
+                        p.grad.mul_(factor)
                 yield
 
         return parameters, wrong

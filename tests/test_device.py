@@ -111,6 +111,7 @@ def test_no_step_of_a_convolutional_network_waits(few, small):
     assert found.seen == []
 
 
+@pytest.mark.usefixtures("ahead")
 @pytest.mark.parametrize("rule", list(RULES))
 @pytest.mark.parametrize("encoder", ["constant", "poisson"])
 def test_evaluation_waits_at_its_ends_and_not_for_each_batch(rule, encoder, few):
