@@ -6,7 +6,6 @@ the table in README.md. Finished runs are kept, so an interrupted benchmark goes
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import torch
 
+from saflab.bench.lab import events
 from saflab.bench.pages import machine_line, put, store
 from saflab.machine import describe_machine
 
@@ -33,11 +33,10 @@ RESULT = Path("assets/connections.json")
 
 def _last_epoch(log: Path) -> dict[str, Any] | None:
     """Return the last epoch of a finished run, else None."""
-    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    events = [json.loads(line) for line in lines]
-    if not events or not events[-1].get("finished"):
+    told = events(log) if log.exists() else []
+    if not told or not told[-1].get("finished"):
         return None
-    return next(e for e in reversed(events) if e["event"] == "EpochEnd")
+    return next(e for e in reversed(told) if e["event"] == "EpochEnd")
 
 
 def _one(model: str, rule: str, seed: int, root: list[str]) -> dict[str, Any]:
