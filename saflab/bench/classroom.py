@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from saflab.bench.pages import store
+from saflab.bench.pages import machine_line, put, store
 from saflab.classroom.course import init
 from saflab.classroom.grading import Record, grade
 from saflab.classroom.isolation import Limits
@@ -22,13 +22,13 @@ from saflab.labs import Kind, mixed, write_class
 from saflab.machine import describe_machine
 from saflab.notebooks import course_folder
 
-__all__ = ["run"]
+__all__ = ["run", "table"]
 
-RESULT = Path("assets") / "classroom.json"
+RESULT, GUIDE = Path("assets/classroom.json"), Path("docs/instructor.md")
 
 
 def run(lab: str = "lab1", count: int = 100, jobs: int = 2) -> int:
-    """Measure and write assets/classroom.json; return 1 if a score is not the expected one."""
+    """Measure, write assets/classroom.json and the guide's line; 1 if a score is unexpected."""
     with tempfile.TemporaryDirectory() as folder:
         course, _ = init(Path(folder) / "course", course_folder() / "labs")
         release(course, lab)
@@ -58,8 +58,22 @@ def run(lab: str = "lab1", count: int = 100, jobs: int = 2) -> int:
         "statuses": dict(Counter(r.status for r in found)), "unexpected": wrong,
     }  # fmt: skip
     store(result, RESULT)
+    put("class", table(result), GUIDE)
     print(json.dumps(result, indent=1, ensure_ascii=False))
     return 1 if wrong else 0
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return what was measured as sentences of Markdown."""
+    count, wrong = result["submissions"], len(result["unexpected"])
+    return (
+        f"{count} submissions of {result['lab']}, {result['jobs']} at once: "
+        f"{result['minutes']:.1f} minutes, {count - wrong} of {count} scores as expected; again "
+        f"with nothing changed {60 * result['minutes_when_nothing_changed']:.0f} s; feedback for all "
+        f"{result['minutes_feedback']:.1f} minutes. A sandbox takes "
+        f"{result['sandbox_seconds_median']:.1f} s and {result['peak_mb_median']:.0f} MB (medians).\n"
+        f"{machine_line(result['machine'])}"
+    )
 
 
 def _auto(record: Record, kind: Kind) -> bool:
