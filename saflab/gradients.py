@@ -168,19 +168,21 @@ def _backward(loss: Tensor) -> None:
 def _each_step(
     network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float, update: str, chunk: int
 ) -> Iterator[Backward]:
-    steps, state, prepared = x.shape[0], None, network.prepare(hold=True)
+    # Weights that move at every step are used once: held, each would take a pass more.
+    hold = update == "sequence"
+    steps, state, prepared = x.shape[0], None, network.prepare(hold=hold)
     for t in range(0, steps, chunk):
         o, state = network(x[t : t + chunk], state, mode, prepared)
         loss = _step_loss(o, y, mse, steps)
         _backward(loss)
         state = _cut(state)
         last = t + chunk >= steps
-        if last or update == "step":
+        if last:
             for ready in prepared:
                 ready.flush()
         yield Backward(min(t + chunk, steps), loss.detach(), o.detach())
         if update == "step" and not last:
-            prepared = network.prepare(hold=True)
+            prepared = network.prepare(hold=hold)
 
 
 def _cut(state: NetworkState) -> NetworkState:

@@ -18,7 +18,7 @@ from saflab.neurons import (
 )
 from saflab.ops import scan
 
-__all__ = ["PopulationRecord", "Record", "record", "record_neuron"]
+__all__ = ["PopulationRecord", "Record", "record", "record_neuron", "spikes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +110,21 @@ def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
         ),
         readout=readout,
     )
+
+
+@torch.no_grad()
+def spikes(model: Network, x: Tensor) -> tuple[Tensor, ...]:
+    """Return s[t] of each population, shape (T, B, *features), of `model` run as LIF.
+
+    A part of `record`, for those who look often.
+    """
+    seen: dict[int, list[Tensor]] = {}
+
+    def observe(population: int, current: Tensor, out: Tensor) -> None:
+        seen.setdefault(population, []).append(out)
+
+    model(x, None, mode_of("bptt"), observe=observe)
+    return tuple(torch.cat(seen[population]) for population in range(1, model.readout))
 
 
 @torch.no_grad()

@@ -186,8 +186,9 @@ def step_gradients(
         lr: Learning rate ≥ 0.
     """
     found: list[list[Tensor]] = []
+    moving = copy.deepcopy(network)
     for rule in ("saf_e", "ottt_o"):
-        moving = copy.deepcopy(network)
+        moving.load_state_dict(network.state_dict())
         moving.zero_grad()
         found.append([])
         for _ in sequence(moving, x, y, rule, update="step"):

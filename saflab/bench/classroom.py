@@ -66,12 +66,13 @@ def run(lab: str = "lab1", count: int = 100, jobs: int = 2) -> int:
 def table(result: dict[str, Any]) -> str:
     """Return what was measured as sentences of Markdown."""
     count, wrong = result["submissions"], len(result["unexpected"])
+    again, feedback = 60 * result["minutes_when_nothing_changed"], result["minutes_feedback"]
+    seconds, memory = result["sandbox_seconds_median"], result["peak_mb_median"]
     return (
         f"{count} submissions of {result['lab']}, {result['jobs']} at once: "
-        f"{result['minutes']:.1f} minutes, {count - wrong} of {count} scores as expected; again "
-        f"with nothing changed {60 * result['minutes_when_nothing_changed']:.0f} s; feedback for all "
-        f"{result['minutes_feedback']:.1f} minutes. A sandbox takes "
-        f"{result['sandbox_seconds_median']:.1f} s and {result['peak_mb_median']:.0f} MB (medians).\n"
+        f"{result['minutes']:.1f} minutes, {count - wrong} of {count} scores as expected. Again "
+        f"with nothing changed: {again:.0f} s; feedback for all: {feedback:.1f} minutes. One "
+        f"sandbox: {seconds:.1f} s and {memory:.0f} MB (medians).\n"
         f"{machine_line(result['machine'])}"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from saflab.figures.panel import BLUE, COLOURS, GREEN, GREY, ORANGE, RED, Panel, mark
 from saflab.neurons import total_weight
@@ -75,10 +76,16 @@ def input_current(current: object) -> Panel:
     )
 
 
-def raster(record: PopulationRecord, title: str = "Spikes", limit: int = 60) -> Panel:
-    """Spikes of the first `limit` neurons of the first sample, one row per neuron."""
-    s = np.asarray(record.s, dtype=np.float64)
-    s = s[:, 0].reshape(len(s), -1)
+def raster(record: PopulationRecord | Tensor, title: str = "Spikes", limit: int = 60) -> Panel:
+    """Spikes of the first `limit` neurons of the first sample, one row per neuron.
+
+    Args:
+        record: A population, or its spikes s[t] alone, shape (T, B, *features).
+        title: Of the panel.
+        limit: Rows shown.
+    """
+    spikes = record.s if isinstance(record, PopulationRecord) else record
+    s = np.asarray(spikes[:, 0], dtype=np.float64).reshape(len(spikes), -1)
     steps, neurons = s.shape
     t, n = np.nonzero(s[:, :limit])
     shown = "" if neurons <= limit else f" (the first {limit} shown)"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets
+from torch import Tensor
 
 from saflab.config import TrainConfig
 from saflab.data import DATASETS, load
@@ -59,6 +60,7 @@ class LiveTrainer(ipywidgets.VBox):
         self.stop_button = ipywidgets.Button(description="Stop", disabled=True)
         self.view = Picture()
         self.panels: tuple[Panel, ...] = ()
+        self._recorded = _Recorded()
         self.start_button.on_click(lambda _: self.start())
         self.pause_button.on_click(lambda _: self.pause())
         self.resume_button.on_click(lambda _: self.resume())
@@ -142,6 +144,7 @@ class LiveTrainer(ipywidgets.VBox):
         if self.training:
             self.training.close()
             self.training = None
+        self._recorded = _Recorded()
         _close(self)
 
     def _prepare(self) -> bool:
@@ -188,10 +191,13 @@ class LiveTrainer(ipywidgets.VBox):
         self._draw(training.state, training)
 
     def _draw(self, state: str, training: Training | None) -> None:
-        self.panels = _panels(training)
+        curves, latest = _curves(training), training and training.latest
+        if latest is not self._recorded.latest:  # once in many frames
+            self._recorded = _Recorded.of(latest)
+        self.panels = (*curves, *self._recorded.panels)
         with self.view.hold_sync():
             self.view.error = ""
-            self.view.pictures = [svg(panel, height=150) for panel in self.panels]
+            self.view.pictures = [*map(_drawn, curves), *self._recorded.pictures]
             self.view.sentence = _say(state, training)
             self.view.live = "off" if state == "running" else "polite"
         self._buttons(state)
@@ -221,7 +227,27 @@ def _first(data: Any, limit: int) -> Any:
                    train_labels=data.train_labels[:limit])  # fmt: skip
 
 
-def _panels(training: Training | None) -> tuple[Panel, ...]:
+def _drawn(panel: Panel) -> str:
+    return svg(panel, height=150)
+
+
+class _Recorded(NamedTuple):
+    """The spikes of one image in each layer, and what shows them."""
+
+    latest: tuple[Tensor, ...] | None = None
+    panels: tuple[Panel, ...] = ()
+    pictures: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, latest: tuple[Tensor, ...] | None) -> _Recorded:
+        if latest is None:
+            return cls()
+        last = raster(latest[-1], "Last hidden layer, first test image")
+        panels = (last, firing_rates([float(s.mean()) for s in latest]))
+        return cls(latest, panels, tuple(map(_drawn, panels)))
+
+
+def _curves(training: Training | None) -> tuple[Panel, ...]:
     if training is None:
         return (progress({}, "Loss", "loss"),)
     names = [RULES[c.rule].title for c in training.configs]
@@ -232,10 +258,6 @@ def _panels(training: Training | None) -> tuple[Panel, ...]:
     if len(names) > 1:
         angles = {"angle": training.progress[0].angles}
         panels.append(progress(angles, f"Angle between {names[0]} and {names[1]}", "degrees"))
-    if training.latest is not None:
-        last = training.latest.populations[-1]
-        panels.append(raster(last, "Last hidden layer, first test image"))
-        panels.append(firing_rates(training.latest))
     return tuple(panels)
 
 

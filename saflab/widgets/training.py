@@ -18,15 +18,15 @@ from saflab.evaluation import encoded
 from saflab.figures.scenes import angle, flat_gradient
 from saflab.gradients import mode_of, sequence
 from saflab.network import Network
-from saflab.record import Record, record
+from saflab.record import spikes
 from saflab.rules import get_rule
 from saflab.training import Controls, EpochEnd, RunEnd, StepEnd, build_model, fit
 
 __all__ = ["THREAD", "Progress", "Training", "gradient_angle"]
 
-# Curves are drawn at most 8 times a second; they and the recordings each take at most this share
-# of the time.
-SHARE, INTERVAL = 0.02, 0.125
+# Curves are drawn at most 8 times a second. Of the time, drawing and recording each take at most
+# this share here; a browser on the same cores takes more than both.
+DRAWING, RECORDING, INTERVAL = 0.02, 0.01, 0.125
 THREAD = "saflab-training"
 
 
@@ -77,7 +77,7 @@ class Training:
         config: What to do.
         data: What to learn.
         other: A second rule trained beside the first from the same weights, or None.
-        watch: Called from the training thread with a recording of one test image.
+        watch: Called from the training thread, with the spikes of one test image in `latest`.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Training:
         self.watch = watch
         self.controls = Controls()
         self.error: Exception | None = None
-        self.latest: Record | None = None
+        self.latest: tuple[torch.Tensor, ...] | None = None
         self.frames = 0
         self._folder = tempfile.TemporaryDirectory(prefix="saflab-")
         self._thread: threading.Thread | None = None
@@ -199,7 +199,7 @@ class Training:
                 self._look()
 
     def _look(self, force: bool = False) -> None:
-        """Show, and more rarely record, so that neither costs more than `SHARE` of the time."""
+        """Show, and more rarely record, so that neither costs more than its share."""
         now = time.monotonic()
         if self.watch is None or not (force or now >= self._next):
             return
@@ -207,12 +207,12 @@ class Training:
         if self.error is None and self.data is not None and (force or now >= self._next_record):
             self._record()
             recorded = time.monotonic()
-            self._next_record = recorded + (recorded - now) / SHARE
+            self._next_record = recorded + (recorded - now) / RECORDING
             now = recorded
         if self.watch is not None:
             self.watch(self)
         shown = time.monotonic()
-        self._next = shown + max(INTERVAL, (shown - now) / SHARE)
+        self._next = shown + max(INTERVAL, (shown - now) / DRAWING)
 
     def _record(self) -> None:
         data, config = self.data, self.configs[0]
@@ -223,7 +223,7 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             x = encoded(image, mean, std, config.steps, config.encoder)
-            self.latest = record(self.models[0], x, "bptt")
+            self.latest = spikes(self.models[0], x)
             if len(self.configs) > 1:
                 probe, labels = data.train_images[:16].to(device), data.train_labels[:16].to(device)
                 batch = encoded(probe, mean, std, config.steps, config.encoder)
