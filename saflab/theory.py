@@ -187,17 +187,17 @@ def step_gradients(
     """
     found: list[list[Tensor]] = []
     moving = copy.deepcopy(network)
+    weights = list(moving.parameters())
     for rule in ("saf_e", "ottt_o"):
         moving.load_state_dict(network.state_dict())
         moving.zero_grad()
         found.append([])
         for _ in sequence(moving, x, y, rule, update="step"):
-            learnt = [(p, p.grad) for p in moving.parameters() if p.grad is not None]
+            learnt = [(p, p.grad) for p in weights if p.grad is not None]
             found[-1].append(torch.cat([grad.flatten() for _, grad in learnt]))
-            with torch.no_grad():
-                for p, grad in learnt:
-                    p -= lr * grad
-            moving.zero_grad()
+            for p, grad in learnt:
+                p.detach().sub_(grad, alpha=lr)
+                p.grad = None
     return found[0], found[1]
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from saflab.encoders import constant
 from saflab.figures.curves import gradient_through_time
 from saflab.figures.panel import BLUE, GREY, Panel, mark
 from saflab.figures.scenes.neuron import current
 from saflab.figures.traces import membrane
-from saflab.models import mlp
-from saflab.network import Network
+from saflab.network import Connection, Network
 from saflab.neurons import LIFParams, accumulate, swap
 from saflab.ops import scan
 from saflab.record import record_neuron
+from saflab.synapses import Linear, Synapse
 from saflab.theory import step_gradients
 
 __all__ = ["angle", "credit", "drift", "flat_gradient", "gradient"]
@@ -89,7 +89,9 @@ def drift(lr: float = 0.1, steps: int = 6, leak: float = 0.5, seed: int = 0) -> 
     labels = torch.randint(10, (16,), generator=generator)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = mlp(hidden=(32, 32), neuron=LIFParams(leak=leak)).double()
+        hidden, readout = Synapse(nn.Flatten(), Linear(64, 32)), Synapse(Linear(32, 10))
+        ends = [Connection(0, 1, hidden), Connection(1, 2, readout)]
+        network = Network(ends, LIFParams(leak=leak)).double()
     found = step_gradients(network, constant(images, steps), labels, lr)
     angles = [angle(a, b) for a, b in zip(*found, strict=True)]
     if max(angles) < 1e-6:
