@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
+
+from saflab.files import halves, replacing
 
 __all__ = ["CheckpointError", "append", "claim", "load", "restore", "save"]
 
@@ -41,7 +42,7 @@ def claim(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise _closed(folder, error) from error
     with lock:
-        for half in folder.glob("checkpoint.pt.*.tmp"):
+        for half in halves(folder / "checkpoint.pt"):
             with contextlib.suppress(OSError):
                 half.unlink()
         yield
@@ -81,17 +82,10 @@ def save(path: Path, content: dict[str, Any]) -> None:
     Raises:
         CheckpointError: If the folder cannot be written to.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            torch.save({"format": FORMAT, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            torch.save({"format": FORMAT, **content}, temporary)
     except (OSError, RuntimeError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise _closed(path, error) from error
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import nbformat
 
 from saflab import reference
+from saflab.files import write
 from saflab.pages import page
 
 __all__ = ["ROOT", "build_site", "code_hash", "course_folder", "execute", "labs", "main",
@@ -84,9 +85,7 @@ def execute(path: Path) -> None:
             "saflab": {"code_sha256": code_hash(notebook)},
         }
     )
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(notebook, temporary)
-    temporary.replace(path)
+    write(path, nbformat.writes(notebook) + "\n")
 
 
 def _title(notebook: Any, path: Path) -> str:

@@ -7,9 +7,9 @@ import saflab
 
 PACKAGE = Path(saflab.__file__).resolve().parent
 FLOORS = {
-    "augment": 0, "checkpoints": 0, "distributed": 0, "download": 0, "encoders": 0, "machine": 0,
+    "augment": 0, "distributed": 0, "download": 0, "encoders": 0, "files": 0, "machine": 0,
     "maps": 0, "neurons": 0, "protocol": 0, "rules": 0,
-    "data": 1, "ops": 1, "synapses": 1,
+    "checkpoints": 1, "data": 1, "ops": 1, "synapses": 1,
     "events": 2, "layers": 2, "network": 2,
     "gradients": 3, "models": 3,
     "capture": 4, "config": 4, "energy": 4, "record": 4,

@@ -262,7 +262,7 @@ def test_what_a_killed_process_left_is_removed(packed, few, small, tmp_path):
     assert not half_written(published)
     run = tmp_path / "run"
     run.mkdir()
-    (run / "checkpoint.pt.1.tmp").write_bytes(b"half")
+    (run / ".checkpoint.pt.1.tmp").write_bytes(b"half")
     list(fit(small, few, out=run))
     assert not half_written(run)
 

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from saflab.classroom.course import Course, check_name
+from saflab.files import write
 
 __all__ = ["LARGEST", "collect", "read", "submitted"]
 
@@ -70,7 +71,6 @@ def collect(course: Course, lab: str, folder: Path) -> dict[str, str]:
             continue
         student = check_name(path.stem if path.suffix == ".ipynb" else path.name, "student id")
         target = course.notebook("submitted", lab, student)
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             content = read(_choose(path, lab))
         except ValueError as error:
@@ -83,10 +83,9 @@ def collect(course: Course, lab: str, folder: Path) -> dict[str, str]:
                 continue
             name = hashlib.sha256(before).hexdigest()[:12]
             kept = course.folder / "replaced" / student / lab / f"{name}.ipynb"
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            _write(kept, before)
+            write(kept, before)
         done[student] = "replaced" if target.exists() else "new"
-        _write(target, content)
+        write(target, content)
     return done
 
 
@@ -100,12 +99,3 @@ def _choose(path: Path, lab: str) -> Path:
     if len(found) != 1:
         raise ValueError(f"{len(found)} notebooks in the folder, none of them {lab}.ipynb")
     return found[0]
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

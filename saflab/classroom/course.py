@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import fcntl
 import importlib.util
 import logging
 import os
@@ -25,8 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from saflab.files import write
+
 __all__ = ["Course", "check_name", "converted", "find", "gradebook", "init", "lock",
-           "require_nbgrader", "students", "write_atomically"]  # fmt: skip
+           "require_nbgrader", "students"]  # fmt: skip
 
 _CONFIG = '''"""nbgrader's settings for this course; `saflab class` reads them, too."""
 
@@ -81,17 +84,6 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, whenever the process ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 def find(folder: Path) -> Course:
     """Return the course in a folder.
 
@@ -134,7 +126,7 @@ def init(folder: Path, labs: Path) -> tuple[Course, list[str]]:
         (folder / "nbgrader_config.py", _CONFIG.format(name=folder.name)),
     ):
         if not path.exists():
-            write_atomically(path, text)
+            write(path, text)
     (folder / "submitted").mkdir(exist_ok=True)
     folder.chmod(0o700)
     return Course(folder), names
@@ -145,14 +137,14 @@ def lock(course: Course) -> Iterator[None]:
     """Let one command at a time change the course; the system frees it when the process ends."""
     path = course.folder / ".saflab" / "lock"
     path.parent.mkdir(exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ValueError(
-                "Expected to work alone, but found another `saflab class` at work in this course. "
-                "Wait until it has ended."
-            ) from None
+    try:
+        alone = FileLock(path).acquire(timeout=0)
+    except Timeout:
+        raise ValueError(
+            "Expected to work alone, but found another `saflab class` at work in this course. "
+            "Wait until it has ended."
+        ) from None
+    with alone:
         yield
 
 

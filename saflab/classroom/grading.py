@@ -27,11 +27,11 @@ from saflab.classroom.course import (
     converted,
     gradebook,
     lock,
-    write_atomically,
 )
 from saflab.classroom.isolation import Limits, problem
 from saflab.classroom.notebook import assemble, parse, seal, suspicious, unseal
 from saflab.classroom.release import Release, released
+from saflab.files import write
 
 __all__ = ["STATUSES", "Record", "grade", "records"]
 
@@ -160,7 +160,7 @@ def _enter(course: Course, lab: str, student: str, notebook: Any) -> None:
     stage = course.folder / ".saflab" / "stage"
     shutil.rmtree(stage, ignore_errors=True)
     # nbgrader sees this clean copy alone, never the student's files.
-    write_atomically(stage / student / lab / f"{lab}.ipynb", nbformat.writes(notebook))
+    write(stage / student / lab / f"{lab}.ipynb", nbformat.writes(notebook))
     converted(course, "Autograde", lab, student, submitted_directory=".saflab/stage")
     shutil.rmtree(stage, ignore_errors=True)
 
@@ -247,5 +247,5 @@ def _finish(course: Course, lab: str, student: str, executed: _Executed, limits:
         remedy=executed.remedy, review=executed.review, seconds=round(executed.seconds, 2),
         peak_mb=round(executed.peak_mb), key=executed.key, limits=asdict(limits),
     )  # fmt: skip
-    write_atomically(_record_path(course, lab, student), json.dumps(asdict(record)))
+    write(_record_path(course, lab, student), json.dumps(asdict(record)))
     return record

@@ -17,8 +17,8 @@ from saflab.classroom.course import (
     gradebook,
     lock,
     students,
-    write_atomically,
 )
+from saflab.files import write
 
 __all__ = ["Release", "release", "released"]
 
@@ -62,7 +62,7 @@ def release(course: Course, lab: str) -> Path:
                 raise ValueError(f"Expected no {word!r} in the release, but found one. Mark it so "
                                  "that nbgrader removes it: ### BEGIN …, ### END …")  # fmt: skip
         mark = {"version": _version(course, lab)}
-        write_atomically(course.folder / ".saflab" / lab / "release.json", json.dumps(mark))
+        write(course.folder / ".saflab" / lab / "release.json", json.dumps(mark))
     return made
 
 

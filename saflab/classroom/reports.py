@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saflab.classroom.course import Course, converted, gradebook, lock, students, write_atomically
+from saflab.classroom.course import Course, converted, gradebook, lock, students
 from saflab.classroom.grading import records
+from saflab.files import write
 
 __all__ = ["COLUMNS", "export", "feedback"]
 
@@ -75,7 +76,7 @@ def export(course: Course, path: Path, labs: list[str] | None = None) -> int:
         writer.writeheader()
         rows = [row for lab in labs or have for row in _rows(course, book, lab)]
         writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
-    write_atomically(path, text.getvalue())
+    write(path, text.getvalue())
     return len(rows)
 
 

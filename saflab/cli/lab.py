@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -34,6 +33,7 @@ def course(folder: Path) -> Path:
     Raises:
         ValueError: If there are no notebooks, or `folder` cannot be written to.
     """
+    from saflab.files import write
     from saflab.notebooks import PACKAGE, course_folder
 
     found = course_folder()
@@ -43,10 +43,7 @@ def course(folder: Path) -> Path:
         for path in sorted(found.rglob("*.ipynb")):
             target = folder / path.relative_to(found)
             if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                half = target.with_name(f".{target.name}.tmp")
-                shutil.copyfile(path, half)
-                half.replace(target)
+                write(target, path.read_bytes())
     except OSError as error:
         raise ValueError(
             f"Expected to put the course into {folder}, but found it impossible ({error}). Name "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from saflab import checkpoints
 from saflab.config import TrainConfig
 from saflab.data import Dataset
+from saflab.files import replacing
 from saflab.nir.package import nir_package
 from saflab.nir.reading import from_nir
 from saflab.nir.writing import to_nir
@@ -53,14 +52,10 @@ def export_checkpoint(checkpoint: str | Path, path: str | Path) -> Any:
 
 def write_graph(graph: Any, path: Path) -> None:
     """Write a NIR graph so that a crash leaves the old file or the new, never a part."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nir_package().write(temporary, graph)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            nir_package().write(temporary, graph)
     except (OSError, RuntimeError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise ValueError(
             f"Expected to write {path}, but found it impossible ({error}). Free some space or "
             "choose another file."
