@@ -19,6 +19,7 @@ from saflab import checkpoints, distributed
 from saflab.distributed import Averager, DistributedError, Team, team
 from saflab.gradients import sequence
 from saflab.rules import RULES
+from saflab.run import Run
 from saflab.theory import random_network
 
 IMAGES = 5  # odd, so that two processes take unequal shares
@@ -107,6 +108,15 @@ def test_shares_cover_a_batch():
             assert sorted(taken) == list(range(count))
             assert sum(share for _, share in rows) == pytest.approx(1.0)
             assert all(len(range(count)[r]) for r, _ in rows)
+
+
+def test_only_the_first_process_writes(tmp_path, few, small):
+    run = Run(small, few, None)
+    run.team = Team(1, 2)
+    run.save(tmp_path / "second.pt")
+    run.team = Team(0, 2)
+    run.save(tmp_path / "first.pt")
+    assert [p.name for p in tmp_path.iterdir()] == ["first.pt"]
 
 
 def test_a_process_that_is_gone_is_named(monkeypatch):

@@ -3,6 +3,7 @@
 import builtins
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -92,6 +93,20 @@ def test_a_damaged_archive_leaves_no_half_of_itself(made):
     assert not left_behind(root)
     kept = [p for p in (root / events.EVENTS[name].kind).iterdir() if p.is_dir()]
     assert len(kept) < (2 if name != "cifar10dvs" else 1)
+
+
+def test_an_archive_of_something_else_is_named_and_leaves_nothing(made):
+    name, root = made
+    recordings.pack(name, root)
+    archive = next(p for p in root.rglob("*") if p.suffix in (".zip", ".gz"))
+    (root / "other").mkdir()
+    (root / "other" / "readme.txt").write_text("hello")
+    archive.unlink()
+    kind = "zip" if archive.suffix == ".zip" else "gztar"
+    shutil.move(shutil.make_archive(str(root / "other"), kind, root / "other"), archive)
+    with pytest.raises(DataError, match=r"Expected \w+/ in .*Fetch the archive again"):
+        events.load(name, root)
+    assert not left_behind(root)
 
 
 def test_a_damaged_recording_is_named(made):

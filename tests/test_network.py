@@ -65,6 +65,16 @@ def test_constant_view_and_copied_input_agree(batch):
             torch.testing.assert_close(a[name], b[name], rtol=1e-9, atol=1e-12)
 
 
+def test_models_have_the_skips_and_the_feedback_of_their_names():
+    skips = [(1, 3), (3, 5), (5, 7)]
+    ends = build("resnet", (3, 32, 32), 10).ends
+    assert [end for end in ends if end[1] == end[0] + 2] == skips
+    assert len(ends) == len(skips) + 8
+    chain = build("vgg11", (3, 32, 32), 10).ends
+    assert chain == [(k, k + 1) for k in range(9)]
+    assert build("vgg11f", (3, 32, 32), 10).ends == [*chain, (8, 7)]
+
+
 def test_feedback_carries_the_signal_of_the_step_before():
     """One neuron that excites itself: I[t] = x + w·s[t−1], by hand."""
     network = Network(
@@ -142,6 +152,9 @@ def test_wrong_calls_are_named(batch):
         list(sequence(network, x, y, "saf_e", update="epoch"))
     with pytest.raises(ValueError, match="complete only at"):
         list(sequence(network, x, y, "bptt", update="step"))
+    for chunk, update in ((0, None), (-3, None), (2, "step")):
+        with pytest.raises(ValueError, match="chunk ≥ 1"):
+            list(sequence(network, x, y, "saf_e", chunk=chunk, update=update))
     with pytest.raises(ValueError, match="one label per image"):
         list(sequence(network, x, y[:2], "saf_e"))
     with pytest.raises(ValueError, match="T ≥ 1"):

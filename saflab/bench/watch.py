@@ -16,10 +16,10 @@ from typing import Any
 import torch
 
 from saflab.bench.browser import open_lab
-from saflab.bench.pages import store
+from saflab.bench.pages import machine_line, put, store
 from saflab.machine import describe_machine
 
-__all__ = ["measure", "run"]
+__all__ = ["measure", "run", "sentence"]
 
 SETUP = """import json, time
 from dataclasses import replace
@@ -88,6 +88,18 @@ def measure(
     }  # fmt: skip
 
 
+def sentence(result: dict[str, Any]) -> str:
+    """Return what the README says of a result."""
+    low, high = result["goal"]["frames_per_second"]
+    return (
+        f"{result['model']}, {result['data']}: {result['frames_per_second']:.1f} updates a second "
+        f"(goal {low} to {high}) make the training {result['cost_percent']:.1f} % longer where the "
+        f"browser draws on the training's own cores (goal {result['goal']['cost_percent']:.0f} %); "
+        f"the kernel's own work is {result['kernel_cost_percent']:.1f} %, which is left where the "
+        f"browser has a core to itself.\n{machine_line(result['machine'])}"
+    )
+
+
 def run(
     out: str | Path = "assets/watch.json", *, root: str | None = None, data: str = "auto",
     images: int = 2000, epochs: int = 3, rounds: int = 6,
@@ -100,6 +112,7 @@ def run(
         **measure(root, data=data, images=images, epochs=epochs, rounds=rounds),
     }
     store(result, Path(out))
+    put("watch", sentence(result))
     shown = {k: v for k, v in result.items() if k not in ("runs", "machine")}
     print(json.dumps(shown, ensure_ascii=False))
     return result

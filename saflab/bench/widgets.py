@@ -1,25 +1,26 @@
 """Measure the time from a slider's change to pixels, in JupyterLab in Chromium.
 
 `saflab bench widgets` writes assets/widgets.json. Per explorer: single changes (median
-and 95th percentile in ms, from the input event until the new picture is painted), frames per
-second while the slider is dragged, and how long after the release the last change arrives.
+and 95th percentile in ms, from the input event until the new picture is painted), new values and
+frames per second while the slider is dragged, and how long after the release the last frame comes.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from saflab.bench.browser import open_lab
-from saflab.bench.pages import store
+import torch
 
-__all__ = ["measure", "run"]
+from saflab.bench.browser import open_lab
+from saflab.bench.pages import machine_line, put, store
+from saflab.machine import describe_machine
+
+__all__ = ["measure", "run", "table"]
 
 # Explorer, settings before measuring, and the slider that is moved.
 CASES = (
@@ -33,7 +34,7 @@ CASES = (
     ("EnergyExplorer", "steps=20", "steps T"),
     ("NetworkPlayer", "", "shown up to step"),
 )
-PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "ipykernel", "torch", "playwright")
+PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "ipykernel", "playwright")
 
 SINGLE = """async ([name, count]) => {
   const slider = document.querySelector(`input[type=range][aria-label="${name}"]`);
@@ -59,17 +60,20 @@ SINGLE = """async ([name, count]) => {
   return times;
 }"""
 
-COUNT = """() => {
+COUNT = """name => {
+  const slider = document.querySelector(`input[type=range][aria-label="${name}"]`);
   const picture = document.querySelector(".saflab-picture > div");
+  window.saflabValues = 0;
+  slider.addEventListener("input", () => window.saflabValues++);
   window.saflabFrames = [];
   new MutationObserver(() => window.saflabFrames.push(performance.now()))
     .observe(picture, { childList: true, subtree: true });
 }"""
 
 
-def _drag(page: Any, slider: Any, seconds: float) -> dict[str, float]:
-    """Drag to and fro with the mouse, about 60 moves a second."""
-    page.evaluate(COUNT)
+def _drag(page: Any, slider: Any, name: str, seconds: float) -> dict[str, float]:
+    """Drag to and fro with the mouse; a slider of few values changes at few of the moves."""
+    page.evaluate(COUNT, name)
     box = slider.bounding_box()
     left, width, y = box["x"], box["width"], box["y"] + box["height"] / 2
     page.mouse.move(left + 0.25 * width, y)
@@ -87,7 +91,9 @@ def _drag(page: Any, slider: Any, seconds: float) -> dict[str, float]:
     frames = page.evaluate("window.saflabFrames")
     inside = [f for f in frames if f <= end]
     return {
-        "moves_per_second": round(i / (now - begin) * 1000.0, 1),
+        "values_per_second": round(
+            page.evaluate("window.saflabValues") / (now - begin) * 1000.0, 1
+        ),
         "frames_per_second": round(len(inside) / (end - begin) * 1000.0, 1),
         "last_frame_after_release_ms": round(max(0.0, max(frames, default=end) - end), 1),
     }
@@ -115,7 +121,7 @@ def measure(
         page.wait_for_timeout(1500)
         page.evaluate(SINGLE, [slider, 10])  # warm up
         times = page.evaluate(SINGLE, [slider, changes])
-        drag = _drag(page, handle, seconds)
+        drag = _drag(page, handle, slider, seconds)
     return {
         "explorer": explorer,
         "settings": settings,
@@ -127,24 +133,35 @@ def measure(
     }
 
 
+def table(result: dict[str, Any]) -> str:
+    """Return the README's table of a result."""
+    lines = ["| explorer | slider | change to pixels: median | 95 % | frames per second |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for row in result["rows"]:
+        few = row["values_per_second"] < result["goal"]["frames_per_second"]
+        values = f" of {row['values_per_second']:.1f} values" if few else ""
+        lines.append(
+            f"| {row['explorer']} | {row['slider']} | {row['median_ms']:.0f} ms | "
+            f"{row['p95_ms']:.0f} ms | {row['frames_per_second']:.1f}{values} |"
+        )
+    versions = ", ".join(f"{name} {v}" for name, v in result["versions"].items())
+    return "\n".join([*lines, "", f"{versions}; browser and kernel on the same cores.",
+                      machine_line(result["machine"])])  # fmt: skip
+
+
 def run(out: str | Path = "assets/widgets.json", *, changes: int = 60) -> dict[str, Any]:
-    """Measure all cases and write them with machine, versions and date to `out`."""
+    """Measure all cases; write them with machine, versions and date to `out`, and the README."""
     rows = []
     for case in CASES:
         rows.append(measure(*case, changes=changes))
         print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
     result = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "cores": os.cpu_count(), "platform": platform.platform(),
-            "load_after": [round(x, 2) for x in os.getloadavg()],
-            "niceness": os.nice(0),
-        },
-        "versions": {
-            "python": platform.python_version(), **{name: version(name) for name in PACKAGES}
-        },
+        "machine": describe_machine(torch.device("cpu")),
+        "load_after": [round(x, 2) for x in os.getloadavg()],
+        "versions": {name: version(name) for name in PACKAGES},
         "goal": {"median_ms": 40, "p95_ms": 80, "frames_per_second": 15},
         "rows": rows,
-    }  # fmt: skip
+    }
     store(result, Path(out))
+    put("widgets", table(result))
     return result

@@ -23,7 +23,7 @@ def test_a_table_replaces_what_stands_between_its_markers(tmp_path):
 @pytest.mark.parametrize(
     ("page", "names"),
     [
-        ("README.md", ["lab", "step", "connections"]),
+        ("README.md", ["lab", "step", "connections", "widgets", "watch"]),
         ("docs/scaling.md", ["measured", "projection"]),
     ],
 )
