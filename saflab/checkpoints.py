@@ -83,8 +83,9 @@ def save(path: Path, content: dict[str, Any]) -> None:
         CheckpointError: If the folder cannot be written to.
     """
     try:
-        with replacing(path) as temporary:
-            torch.save({"format": FORMAT, **content}, temporary)
+        # Through Python's own file, whose errors say what is wrong.
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            torch.save({"format": FORMAT, **content}, file)
     except (OSError, RuntimeError) as error:
         raise _closed(path, error) from error
 
