@@ -46,12 +46,13 @@ def test_a_full_disk_is_named_and_keeps_the_earlier_checkpoint(tiny_disk, few, s
     list(fit(small, few, out=tiny_disk / "run"))
     before = checkpoints.load(tiny_disk / "run")["step"]
     room = os.statvfs(tiny_disk)
-    (tiny_disk / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize))
+    # One block is left, so that a write of more is cut off in the middle.
+    (tiny_disk / "filler").write_bytes(bytes((room.f_bavail - 1) * room.f_frsize))
     run = tiny_disk / "run"
     with pytest.raises(checkpoints.CheckpointError, match=r"No space left.*--out"):
         list(fit(small, few, out=run))
     with pytest.raises(checkpoints.CheckpointError, match=r"impossible.*--out"):
-        checkpoints.append(run / "log.jsonl", "x" * 5000)
+        checkpoints.append(run / "log.jsonl", "x" * (room.f_frsize + 1000))
     assert checkpoints.load(run)["step"] == before
     assert not half_written(tiny_disk)
     assert not (run / "log.jsonl").exists() or not (run / "log.jsonl").read_bytes()
@@ -255,6 +256,22 @@ def test_two_processes_unpack_one_data_folder(packed):
     assert not half_written(root)
 
 
+def test_a_second_arrival_waits_for_the_first(tmp_path):
+    order = []
+
+    def second():
+        with arriving(tmp_path):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with arriving(tmp_path):
+        thread.start()
+        thread.join(0.3)
+        order.append("first")
+    thread.join(30)
+    assert order == ["first", "second"]
+
+
 def test_what_a_killed_process_left_is_removed(packed, few, small, tmp_path):
     published, _ = packed
     (published / ".arriving-killed").mkdir()
@@ -298,6 +315,17 @@ def test_a_clock_that_jumps_back_changes_nothing(few, small, tmp_path, monkeypat
     assert jumping[-1].finished
     a, b = (checkpoints.load(tmp_path / name)["model"] for name in "ab")
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_calendar_that_is_set_changes_no_interval(few, small, tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(checkpoints, "save", lambda path, content: saved.append(content["step"]))
+    list(fit(small, few, out=tmp_path))
+    steps, days = list(saved), iter(range(0, 10**9, 10**5))
+    saved.clear()
+    monkeypatch.setattr(time, "time", lambda: float(next(days)))
+    list(fit(small, few, out=tmp_path))
+    assert saved == steps
 
 
 def test_an_interrupted_command_leaves_whole_lines_and_goes_on(tmp_path, monkeypatch, capsys):
