@@ -71,6 +71,7 @@ def collect(course: Course, lab: str, folder: Path) -> dict[str, str]:
             continue
         student = check_name(path.stem if path.suffix == ".ipynb" else path.name, "student id")
         target = course.notebook("submitted", lab, student)
+        target.parent.mkdir(parents=True, exist_ok=True)  # handed in, whatever is in it
         try:
             content = read(_choose(path, lab))
         except ValueError as error:
