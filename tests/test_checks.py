@@ -1,7 +1,9 @@
 """Each check tells unattempted, each named mistake, and correct apart, and never raises."""
 
 import inspect
+import pkgutil
 import re
+import sys
 
 import pytest
 
@@ -12,11 +14,11 @@ CHECKS = [getattr(checks, name) for name in checks.__all__ if name.startswith("c
 
 @pytest.fixture
 def judged(monkeypatch):
-    """Return what a check passes to `_judge`."""
+    """Return what a check passes to `judge`."""
 
     def look(check):
         seen = []
-        monkeypatch.setattr(checks, "_judge", lambda *a: seen.append(a))
+        monkeypatch.setattr(sys.modules[check.__module__], "judge", lambda *a: seen.append(a))
         check.__wrapped__(None)
         monkeypatch.undo()
         return seen[0]
@@ -75,6 +77,17 @@ def test_answers_do_not_change_the_cases(check, judged):
         return out
 
     assert check(in_place).status == "correct"
+
+
+def test_every_check_of_the_package_is_exported():
+    """A check left out of the list would be tested by nothing above."""
+    found = [
+        name
+        for part in pkgutil.iter_modules(checks.__path__, "saflab.checks.")
+        for name in vars(sys.modules[part.name])
+        if name.startswith("check_")
+    ]
+    assert sorted(found) == [name for name in checks.__all__ if name.startswith("check_")]
 
 
 def test_every_check_names_its_lesson():
