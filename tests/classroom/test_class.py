@@ -237,7 +237,7 @@ def test_without_bubblewrap_it_refuses(course, monkeypatch, tmp_path):
 @needs_isolation
 def test_a_course_that_the_sandbox_would_show_is_refused():
     with pytest.raises(ValueError, match="Move the course elsewhere"):
-        sandbox.run({}, isolation.Limits(), course=ROOT / "saflab" / "course")
+        sandbox.run({}, isolation.Limits(), course=isolation.INSIDE.parent / "course")
 
 
 @needs_isolation
