@@ -1,9 +1,11 @@
 """An example for JupyterHub: one server per student, each within limits that were measured.
 
 Where the limits come from: the table in docs/instructor.md, written by `saflab bench kernels`.
-Needs, beside this course: jupyterhub, jupyterhub-systemdspawner (Linux with systemd; it enforces
-the limits, JupyterHub's default spawner does not) and an authenticator of your institution.
-Start: `jupyterhub -f docs/jupyterhub_config.py` as root.
+Needs in the course's environment: `pip install jupyterhub jupyterhub-systemdspawner
+jupyterhub-idle-culler` (systemd enforces the limits; JupyterHub's default spawner does not), beside
+it Node.js and `npm install -g configurable-http-proxy`, in front of it TLS (passwords travel through
+it), and an authenticator of your institution in place of PAM.
+Start as root: `/opt/saflab/.venv/bin/jupyterhub -f /opt/saflab/docs/jupyterhub_config.py`.
 """
 
 from pathlib import Path
@@ -20,16 +22,20 @@ c.Authenticator.admin_users = {"teacher"}
 c.Authenticator.allow_all = True  # all accounts of this machine; narrow it with allowed_users
 
 c.Spawner.cmd = [str(environment / "bin" / "jupyterhub-singleuser")]
+# Explorers without the delay of Jupyter's websocket.
+c.Spawner.args = ["--ServerApp.jpserver_extensions=saflab_jupyter=True"]
 c.Spawner.default_url = "/lab/tree/notebooks/00_start.ipynb"
 # Two kernels fit; one lesson needs the memory that the table gives.
 c.Spawner.mem_limit = "2G"
 c.Spawner.cpu_limit = 2.0
 c.Spawner.environment = {
+    "PATH": f"{environment / 'bin'}:/usr/bin:/bin",  # `saflab` in a terminal
     "OMP_NUM_THREADS": "2",  # torch would take every core for every student
     "SAFLAB_FAST": "1",
     "SAFLAB_DATA": "/opt/saflab/data",
 }
-# A copy of the lessons for each student, made once; what a student has changed stays.
+# A copy of the lessons for each student, made once; what a student has changed stays. The labs
+# stay behind: they lie in notebooks/ with their solutions.
 c.Spawner.pre_spawn_hook = lambda spawner: _copy_lessons(spawner.user.name)
 
 # Servers without anybody in front of them give their memory back.
@@ -56,5 +62,7 @@ def _copy_lessons(user: str) -> None:
     """Run as that user, so that no link in a student's home can lead root astray."""
     import subprocess
 
-    script = f'test -e "$HOME/notebooks" || cp -R "{course}" "$HOME/notebooks"'
+    half = "$HOME/.notebooks.half"
+    copy = f'rm -rf "{half}" && cp -R "{course}" "{half}" && rm -rf "{half}/labs"'
+    script = f'test -e "$HOME/notebooks" || {{ {copy} && mv "{half}" "$HOME/notebooks"; }}'
     subprocess.run(["runuser", "-u", user, "--", "sh", "-c", script], check=True)

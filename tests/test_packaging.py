@@ -1,5 +1,6 @@
 """What is installed is whole, and gives a student the course."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def test_a_checkout_is_opened_as_it_is(installed):
     assert lab.course(installed / "mine").resolve() == here
 
 
+def test_the_checkout_of_somebody_else_is_copied(installed, monkeypatch):
+    here = installed / "notebooks"
+    here.mkdir()
+    (here / "00_start.ipynb").write_text("the course")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    folder = lab.course(installed / "mine")
+    assert folder == installed / "mine"
+    assert (folder / "00_start.ipynb").read_text() == "the course"
+
+
 def test_every_command_finds_the_installed_course(installed, capsys):
     course = installed / "site-packages" / "saflab" / "course"
     cell = nbformat.v4.new_markdown_cell("# Start\n\n**10 minutes.**")
@@ -71,7 +82,9 @@ def test_the_command_names_the_folder_and_starts_jupyter(installed, monkeypatch,
     program, command = started[0]
     assert program == sys.executable
     assert f"--notebook-dir={installed / 'mine'}" in command
-    assert command[-1] == "--no-browser"
+    assert "--no-browser" in command
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    assert ("--allow-root" in command) == root
 
 
 def test_no_course_and_no_place_are_named(installed, monkeypatch, capsys):

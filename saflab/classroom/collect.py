@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from saflab.classroom.course import Course, check_name
+from saflab.classroom.course import Course, check_name, lock
 from saflab.files import write
 
 __all__ = ["LARGEST", "collect", "read", "submitted"]
@@ -61,11 +62,16 @@ def collect(course: Course, lab: str, folder: Path) -> dict[str, str]:
     with one notebook of any name. An earlier submission is moved to replaced/, never deleted.
 
     Raises:
-        ValueError: If there is no such folder, or a name cannot be a student's id.
+        ValueError: If there is no such folder, a name cannot be a student's id, or another command
+            is at work in this course.
     """
     if not folder.is_dir():
         raise ValueError(f"Expected a folder of submissions, but found no {folder}.")
-    done = {}
+    with lock(course):
+        return dict(_taken(course, lab, folder))
+
+
+def _taken(course: Course, lab: str, folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or not (path.is_dir() or path.suffix == ".ipynb"):
             continue
@@ -75,19 +81,19 @@ def collect(course: Course, lab: str, folder: Path) -> dict[str, str]:
         try:
             content = read(_choose(path, lab))
         except ValueError as error:
-            done[student] = f"not taken: {error}"
+            yield student, f"not taken: {error}"
             continue
         if target.exists():
             before = target.read_bytes()
             if before == content:
-                done[student] = "as before"
+                yield student, "as before"
                 continue
             name = hashlib.sha256(before).hexdigest()[:12]
             kept = course.folder / "replaced" / student / lab / f"{name}.ipynb"
             write(kept, before)
-        done[student] = "replaced" if target.exists() else "new"
+        what = "replaced" if target.exists() else "new"
         write(target, content)
-    return done
+        yield student, what
 
 
 def _choose(path: Path, lab: str) -> Path:

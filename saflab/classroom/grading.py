@@ -102,6 +102,15 @@ def records(course: Course, lab: str) -> dict[str, Record]:
     return {content["student"]: Record(**content | {"fresh": False}) for content in found}
 
 
+def _holds(course: Course, lab: str, record: Record, limits: Limits) -> bool:
+    """Return whether the same submission would end as it did."""
+    if record.status == "unreadable":
+        return True
+    # Formgrader's autograde button refuses to grade, but removes nbgrader's copy first.
+    entered = course.notebook("autograded", lab, record.student).is_file()
+    return entered and (record.status in ("graded", "tampered") or record.limits == asdict(limits))
+
+
 def _execute(
     course: Course, lab: str, student: str, lesson: Release, before: Record | None, limits: Limits,
     again: bool, slots: queue.SimpleQueue[int], running: set[subprocess.Popen[bytes]],
@@ -114,9 +123,7 @@ def _execute(
     except ValueError as error:
         why = str(error)
     key = hashlib.sha256(lesson.version.encode() + text + why.encode()).hexdigest()
-    if before and before.key == key and not again and (
-        before.status in ("graded", "tampered", "unreadable") or before.limits == asdict(limits)
-    ):  # fmt: skip
+    if before and before.key == key and not again and _holds(course, lab, before, limits):
         return None
     try:
         if why:

@@ -8,6 +8,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from saflab.classroom.isolation import Limits
+
 __all__ = ["HELP", "configure", "run"]
 
 HELP = "release and grade the labs of a class (docs/instructor.md)"
@@ -46,7 +48,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                        "submissions that you would run yourself")  # fmt: skip
     grade.add_argument("--check", action="store_true", help="only say whether isolation works here")
     for name, text in _LIMITS.items():
-        grade.add_argument(f"--{name.replace('_', '-')}", type=int, help=text)
+        usual = getattr(Limits(), name)
+        grade.add_argument(f"--{name.replace('_', '-')}", type=int, help=f"{text} ({usual})")
     action("feedback", "write feedback/STUDENT/LAB/LAB.html", "+")
     export = action("export", "write grades as CSV", "*")
     export.add_argument("--to", default="grades.csv", help="file (default: grades.csv)")
@@ -105,7 +108,6 @@ def _grade(course: object, options: argparse.Namespace) -> int:
     from saflab.classroom.collect import collect, submitted
     from saflab.classroom.course import Course
     from saflab.classroom.grading import grade
-    from saflab.classroom.isolation import Limits
 
     assert isinstance(course, Course)
     if options.lab is None:

@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--folder",
         default="saflab-course",
         help="where an installed saflab puts your copy of the course (default ./saflab-course); "
-        "in a checkout its notebooks/ are opened as they are",
+        "in a checkout that you can write to, its notebooks/ are opened as they are",
     )
     parser.add_argument(
         "options", nargs=argparse.REMAINDER, help="after --, passed on to jupyter lab"
@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def course(folder: Path) -> Path:
-    """Return the folder of the notebooks: a checkout's own, else a copy in `folder`.
+    """Return the folder of the notebooks: a checkout's own if it is yours, else a copy in `folder`.
 
     A notebook that is in `folder` already is left as it is, with the student's work in it.
 
@@ -37,7 +37,7 @@ def course(folder: Path) -> Path:
     from saflab.notebooks import PACKAGE, course_folder
 
     found = course_folder()
-    if found != PACKAGE / "course":
+    if found != PACKAGE / "course" and os.access(found, os.W_OK):
         return found
     try:
         for path in sorted(found.rglob("*.ipynb")):
@@ -57,6 +57,9 @@ def run(options: argparse.Namespace) -> int:
     folder = course(Path(options.folder).expanduser())
     print(f"The course is in {folder.resolve()}.", flush=True)
     passed = [option for option in options.options if option != "--"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in a container; Jupyter refuses it else
+        print("You are root, and so is every cell that you run.", flush=True)
+        passed.append("--allow-root")
     command = [
         sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}",
         "--ServerApp.jpserver_extensions=saflab_jupyter=True", *passed,

@@ -21,7 +21,7 @@ pytest.importorskip("nbgrader")
 from classroom.lab import CLASS, LIMITS, hand_in, lab
 
 from saflab.classroom import isolation, sandbox
-from saflab.classroom.course import find, gradebook
+from saflab.classroom.course import find, gradebook, lock
 from saflab.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -206,6 +206,24 @@ def test_a_new_upload_is_graded_alone_and_manual_points_stay(graded, course, tmp
     assert [p.read_bytes() for p in course.folder.glob("replaced/ben/lab/*.ipynb")] == [old]
 
 
+@needs_isolation
+def test_what_formgrader_s_button_removes_is_graded_again(graded, course):
+    copy = course.notebook("autograded", "lab", "anna")
+    copy.unlink()
+    done = saflab("grade", "lab", "--course", course.folder, *flags())
+    assert f"1 graded now, {len(CLASS) - 1} unchanged" in done.stdout, done.stderr
+    assert copy.is_file()
+
+
+def test_no_upload_is_taken_while_another_command_is_at_work(course, tmp_path):
+    (tmp_path / "zoe.ipynb").write_text("{}")
+    with lock(course):
+        done = saflab("grade", "lab", "--from", tmp_path, "--course", course.folder)
+    assert done.returncode == 2
+    assert "another `saflab class` at work" in done.stderr
+    assert not course.notebook("submitted", "lab", "zoe").exists()
+
+
 def test_without_bubblewrap_it_refuses(course, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     isolation.problem.cache_clear()
@@ -219,7 +237,7 @@ def test_without_bubblewrap_it_refuses(course, monkeypatch, tmp_path):
 @needs_isolation
 def test_a_course_that_the_sandbox_would_show_is_refused():
     with pytest.raises(ValueError, match="Move the course elsewhere"):
-        sandbox.run({}, isolation.Limits(), course=ROOT / "saflab" / "course")
+        sandbox.run({}, isolation.Limits(), course=isolation.INSIDE.parent / "course")
 
 
 @needs_isolation
