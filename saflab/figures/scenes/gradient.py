@@ -88,10 +88,12 @@ def drift(lr: float = 0.1, steps: int = 6, leak: float = 0.5, seed: int = 0) -> 
     images = torch.rand(16, 1, 8, 8, generator=generator, dtype=torch.float64)
     labels = torch.randint(10, (16,), generator=generator)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        hidden, readout = Synapse(nn.Flatten(), Linear(64, 32)), Synapse(Linear(32, 10))
-        ends = [Connection(0, 1, hidden), Connection(1, 2, readout)]
-        network = Network(ends, LIFParams(leak=leak)).double()
+        hidden, readout = Linear(64, 32), Linear(32, 10)
+    ends = [Connection(0, 1, Synapse(nn.Flatten(), hidden)), Connection(1, 2, Synapse(readout))]
+    network = Network(ends, LIFParams(leak=leak)).double()
+    for layer in (hidden, readout):  # drawn in float64, whatever a notebook's default is
+        for p in layer.parameters():
+            nn.init.uniform_(p, -(layer.in_features**-0.5), layer.in_features**-0.5, generator)
     found = step_gradients(network, constant(images, steps), labels, lr)
     angles = [angle(a, b) for a, b in zip(*found, strict=True)]
     if max(angles) < 1e-6:
