@@ -47,9 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     grade.add_argument("--unsafe", action="store_true", help="without isolation: only for "
                        "submissions that you would run yourself")  # fmt: skip
     grade.add_argument("--check", action="store_true", help="only say whether isolation works here")
+    usual = Limits()
     for name, text in _LIMITS.items():
-        usual = getattr(Limits(), name)
-        grade.add_argument(f"--{name.replace('_', '-')}", type=int, help=f"{text} ({usual})")
+        grade.add_argument(
+            f"--{name.replace('_', '-')}", type=int, default=getattr(usual, name),
+            help=f"{text} (default: %(default)s)",
+        )  # fmt: skip
     action("feedback", "write feedback/STUDENT/LAB/LAB.html", "+")
     export = action("export", "write grades as CSV", "*")
     export.add_argument("--to", default="grades.csv", help="file (default: grades.csv)")
@@ -124,8 +127,7 @@ def _grade(course: object, options: argparse.Namespace) -> int:
             "and your files, and use the network. Only time, memory and output are limited.",
             file=sys.stderr,
         )
-    chosen = {f.name: getattr(options, f.name) for f in fields(Limits)}
-    limits = Limits(**{name: value for name, value in chosen.items() if value is not None})
+    limits = Limits(**{f.name: getattr(options, f.name) for f in fields(Limits)})
     data = Path(options.data).resolve() if options.data else None
     total, fresh, troubled = len(submitted(course, options.lab)), 0, 0
     width = max((len(name) for name in submitted(course, options.lab)), default=0)
