@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saflab.gradients import mode_of
-from saflab.network import Network
+from saflab.network import Mode, Network
 from saflab.neurons import (
     LIFParams,
     accumulate,
@@ -75,6 +75,21 @@ def _complete(kind: str, current: Tensor, out: Tensor, p: LIFParams) -> Populati
     return PopulationRecord(u=to_potential(U, before, p), s=s, a=a, U=U, neuron=p)
 
 
+def _observed(
+    model: Network, x: Tensor, mode: Mode
+) -> tuple[list[tuple[list[Tensor], list[Tensor]]], Tensor]:
+    """Return the currents and outputs of each spiking population, in order, and the readout."""
+    seen: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
+
+    def observe(population: int, current: Tensor, out: Tensor) -> None:
+        currents, outs = seen.setdefault(population, ([], []))
+        currents.append(current)
+        outs.append(out)
+
+    readout, _ = model(x, None, mode, observe=observe)
+    return [seen[population] for population in range(1, model.readout)], readout
+
+
 @torch.no_grad()
 def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
     """Run `model` on the encoded input `x` and return everything it did.
@@ -94,19 +109,11 @@ def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
     (torch.Size([6, 5, 4]), torch.Size([6, 5, 2]))
     """
     mode = mode_of(rule)
-    seen: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
-
-    def observe(population: int, current: Tensor, out: Tensor) -> None:
-        currents, outs = seen.setdefault(population, ([], []))
-        currents.append(current)
-        outs.append(out)
-
-    readout, _ = model(x, None, mode, observe=observe)
-    seen.pop(model.readout)
+    seen, readout = _observed(model, x, mode)
     return Record(
         populations=tuple(
             _complete(mode.kind, torch.cat(currents), torch.cat(outs), model.neuron)
-            for _, (currents, outs) in sorted(seen.items())
+            for currents, outs in seen
         ),
         readout=readout,
     )
@@ -118,13 +125,8 @@ def spikes(model: Network, x: Tensor) -> tuple[Tensor, ...]:
 
     A part of `record`, for those who look often.
     """
-    seen: dict[int, list[Tensor]] = {}
-
-    def observe(population: int, current: Tensor, out: Tensor) -> None:
-        seen.setdefault(population, []).append(out)
-
-    model(x, None, mode_of("bptt"), observe=observe)
-    return tuple(torch.cat(seen[population]) for population in range(1, model.readout))
+    seen, _ = _observed(model, x, mode_of("bptt"))
+    return tuple(torch.cat(outs) for _, outs in seen)
 
 
 @torch.no_grad()
