@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import datetime
 import os
 import platform
@@ -49,6 +50,19 @@ def peak_memory(device: torch.device) -> int:
         return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def release_threads() -> None:
+    """Give back the calling thread's idle OpenMP workers; they return with its next operation.
+
+    libgomp, PyTorch's OpenMP on Linux, lets workers wait awake only while a process has no more
+    of them than cores. A notebook's main thread keeps its own, idle, and a training in another
+    thread then pays a sleep and a wake-up for every operation: 10.1 s instead of 6.1 s here.
+    Does nothing where OpenMP cannot be told.
+    """
+    pause = getattr(ctypes.CDLL(None), "omp_pause_resource_all", None)
+    if pause is not None:
+        pause(1)  # omp_pause_soft
 
 
 def on_gpu(device: torch.device) -> bool:

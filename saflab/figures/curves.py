@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from saflab.figures.panel import BLUE, COLOURS, GREY, ORANGE, RED, Panel, mark
 from saflab.neurons import LIFParams, surrogate_derivative
@@ -107,7 +108,8 @@ def firing_rates(record: Record | Sequence[float]) -> Panel:
         marks=(mark("bars", rates, colour=BLUE),),
         says=f"Spikes per neuron and step: {says}." if rates else "Nothing recorded yet.",
         names=tuple(str(i) for i in range(1, len(rates) + 1)),
-        ylim=(0.0, max([0.1, *rates]) * 1.25),
+        # One of few heights, so that the axis stands still while a training changes the rates.
+        ylim=(0.0, next(top for top in (0.1, 0.2, 0.5, 1.2) if top >= 1.15 * max([0.0, *rates]))),
     )
 
 
@@ -125,8 +127,17 @@ def bars(values: Mapping[str, float], title: str, unit: str, says: str = "") -> 
                  ylim=(0.0, max(1e-9, max(values.values())) * 1.2))  # fmt: skip
 
 
-def progress(series: Mapping[str, Sequence[float]], title: str, y: str) -> Panel:
-    """Curves over optimizer steps, e.g. the loss of a training run; at most 300 points each."""
+def progress(
+    series: Mapping[str, ArrayLike], title: str, y: str, total: int | None = None
+) -> Panel:
+    """Curves over optimizer steps, e.g. the loss of a training run; at most 300 points each.
+
+    Args:
+        series: Name → one value per update so far.
+        title: Of the panel.
+        y: Label of the vertical axis.
+        total: Updates of the whole run, if it still goes on: the axis then grows in strides.
+    """
     marks, says = [], []
     for (name, values), colour in zip(series.items(), COLOURS, strict=False):
         points = np.asarray(values, dtype=np.float64)
@@ -134,5 +145,13 @@ def progress(series: Mapping[str, Sequence[float]], title: str, y: str) -> Panel
         marks.append(mark("line", points[keep], keep + 1.0, colour=colour, label=name))
         if len(points):
             says.append(f"{name} is {points[-1]:.3f} after {len(points)} updates")
-    return Panel(title=title, x="updates (steps)", y=y, marks=tuple(marks),
+    longest = max([10.0, *(float(m.x[-1]) for m in marks if m.x.size)])
+    xlim = None if total is None else (0.0, float(min(_round_up(int(longest)), total)))
+    return Panel(title=title, x="updates (steps)", y=y, marks=tuple(marks), xlim=xlim,
                  says="; ".join(says) + "." if says else "Nothing measured yet.")  # fmt: skip
+
+
+def _round_up(n: int) -> int:
+    """Return the next of 1, 2, 5, 10, 20, …: an axis that grows by it stands still in between."""
+    power = 10 ** (len(str(n)) - 1)
+    return next(m * power for m in (1, 2, 5, 10) if m * power >= n)

@@ -1,10 +1,36 @@
-// Shows SVGs made in Python, at most once per animation frame, and their sentence below. An SVG
-// that did not change is left alone.
+// Shows SVGs made in Python, at most once per animation frame, and their sentence below.
+
+const CODES = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'" };
+const decode = (text) => text.replace(/&[\w#]+;/g, (code) => CODES[code] ?? code);
+// text x="4">word → text x=>…, equal for tags that differ in values alone.
+const shape = (tag) => tag.replace(/"[^"]*"/g, "").replace(/>.+/s, ">…");
+
+// Makes `host` show the SVG `now` in place of `before`. Where only values differ, only these are
+// set: to lay out and paint new elements is most of what a frame costs a browser.
+function update(host, now, before) {
+  if (now === before) return;
+  const [old, tags] = [before, now].map((svg) => svg.split(/<(?!\/)/).slice(1));
+  const changed = tags.flatMap((tag, i) => (tag === old[i] ? [] : [i]));
+  if (tags.length !== old.length || changed.some((i) => shape(tags[i]) !== shape(old[i]))) {
+    host.innerHTML = now;
+    return;
+  }
+  const nodes = host.getElementsByTagName("*");
+  for (const i of changed) {
+    const [attributes, text] = tags[i].split("<")[0].split(">");
+    for (const [given, name, value] of attributes.matchAll(/ ([\w-]+)="([^"]*)"/g)) {
+      if (!old[i].includes(given)) nodes[i].setAttribute(name, decode(value));
+    }
+    if (!nodes[i].firstElementChild) nodes[i].textContent = decode(text);
+  }
+}
+
 function render({ model, el }) {
   el.classList.add("saflab-picture");
   const picture = document.createElement("div");
   const sentence = document.createElement("p");
   const error = document.createElement("p");
+  sentence.append("");
   picture.style.contain = "content"; // a new picture leaves the layout of the page alone
   sentence.className = "saflab-sentence";
   sentence.style.cssText = "margin:4px 2px;max-width:640px;line-height:1.4";
@@ -21,13 +47,11 @@ function render({ model, el }) {
     const now = model.get("pictures");
     while (picture.children.length > now.length) picture.lastChild.remove();
     while (picture.children.length < now.length) picture.append(document.createElement("div"));
-    now.forEach((svg, i) => {
-      if (svg !== shown[i]) picture.children[i].innerHTML = svg;
-    });
+    now.forEach((svg, i) => update(picture.children[i], svg, shown[i] ?? ""));
     shown = now;
     sentence.setAttribute("aria-live", model.get("live"));
-    sentence.textContent = model.get("sentence");
-    error.textContent = model.get("error");
+    sentence.firstChild.data = model.get("sentence");
+    if (error.textContent !== model.get("error")) error.textContent = model.get("error");
     error.hidden = !model.get("error");
   };
   const later = () => {

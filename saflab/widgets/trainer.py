@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import ipywidgets
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from saflab.config import TrainConfig
 from saflab.data import DATASETS, load
@@ -60,7 +61,6 @@ class LiveTrainer(ipywidgets.VBox):
         self.stop_button = ipywidgets.Button(description="Stop", disabled=True)
         self.view = Picture()
         self.panels: tuple[Panel, ...] = ()
-        self._recorded = _Recorded()
         self.start_button.on_click(lambda _: self.start())
         self.pause_button.on_click(lambda _: self.pause())
         self.resume_button.on_click(lambda _: self.resume())
@@ -144,7 +144,6 @@ class LiveTrainer(ipywidgets.VBox):
         if self.training:
             self.training.close()
             self.training = None
-        self._recorded = _Recorded()
         _close(self)
 
     def _prepare(self) -> bool:
@@ -191,13 +190,10 @@ class LiveTrainer(ipywidgets.VBox):
         self._draw(training.state, training)
 
     def _draw(self, state: str, training: Training | None) -> None:
-        curves, latest = _curves(training), training and training.latest
-        if latest is not self._recorded.latest:  # once in many frames
-            self._recorded = _Recorded.of(latest)
-        self.panels = (*curves, *self._recorded.panels)
+        self.panels = _curves(training) + _layers(training)
         with self.view.hold_sync():
             self.view.error = ""
-            self.view.pictures = [*map(_drawn, curves), *self._recorded.pictures]
+            self.view.pictures = [svg(panel, height=150) for panel in self.panels]
             self.view.sentence = _say(state, training)
             self.view.live = "off" if state == "running" else "polite"
         self._buttons(state)
@@ -227,46 +223,38 @@ def _first(data: Any, limit: int) -> Any:
                    train_labels=data.train_labels[:limit])  # fmt: skip
 
 
-def _drawn(panel: Panel) -> str:
-    return svg(panel, height=150)
-
-
-class _Recorded(NamedTuple):
-    """The spikes of one image in each layer, and what shows them."""
-
-    latest: tuple[Tensor, ...] | None = None
-    panels: tuple[Panel, ...] = ()
-    pictures: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, latest: tuple[Tensor, ...] | None) -> _Recorded:
-        if latest is None:
-            return cls()
-        last = raster(latest[-1], "Last hidden layer, first test image")
-        panels = (last, firing_rates([float(s.mean()) for s in latest]))
-        return cls(latest, panels, tuple(map(_drawn, panels)))
-
-
 def _curves(training: Training | None) -> tuple[Panel, ...]:
     if training is None:
         return (progress({}, "Loss", "loss"),)
     names = [RULES[c.rule].title for c in training.configs]
     runs = dict(zip(names, training.progress, strict=True))
-    loss = progress({n: p.loss for n, p in runs.items()}, "Loss per batch", "loss")
+    total = training.progress[0].steps or None
+    loss = {n: p.loss for n, p in runs.items()}
     right = {n: _smooth(p.accuracy) for n, p in runs.items()}
-    panels = [loss, progress(right, "Accuracy, mean of the last 20 batches", "accuracy (1)")]
+    panels = [
+        progress(loss, "Loss per batch", "loss", total),
+        progress(right, "Accuracy, mean of the last 20 batches", "accuracy (1)", total),
+    ]
     if len(names) > 1:
         angles = {"angle": training.progress[0].angles}
         panels.append(progress(angles, f"Angle between {names[0]} and {names[1]}", "degrees"))
     return tuple(panels)
 
 
-def _smooth(values: list[float], window: int = 20) -> list[float]:
-    out, total = [], 0.0
-    for index, value in enumerate(values):
-        total += value - (values[index - window] if index >= window else 0.0)
-        out.append(total / min(index + 1, window))
-    return out
+def _layers(training: Training | None) -> tuple[Panel, ...]:
+    """Return the spikes of one image: of each neuron in the last layer, and the rate in each."""
+    if training is None or training.latest is None:
+        return ()
+    last = raster(training.latest[-1], "Last hidden layer, first test image")
+    return last, firing_rates([float(s.mean()) for s in training.latest])
+
+
+def _smooth(values: list[float], window: int = 20) -> NDArray[np.float64]:
+    """Return the mean of each value and those before it, `window` at most."""
+    total = np.cumsum([0.0, *values])
+    end = np.arange(1, len(total))
+    start = np.maximum(end - window, 0)
+    return (total[end] - total[start]) / (end - start)
 
 
 def _say(state: str, training: Training | None) -> str:

@@ -17,6 +17,7 @@ from saflab.data import Dataset
 from saflab.evaluation import encoded
 from saflab.figures.scenes import angle, flat_gradient
 from saflab.gradients import mode_of, sequence
+from saflab.machine import on_gpu, release_threads
 from saflab.network import Network
 from saflab.record import spikes
 from saflab.rules import get_rule
@@ -24,9 +25,9 @@ from saflab.training import Controls, EpochEnd, RunEnd, StepEnd, build_model, fi
 
 __all__ = ["THREAD", "Progress", "Training", "gradient_angle"]
 
-# Curves are drawn at most 8 times a second. Of the time, drawing and recording each take at most
-# this share here; a browser on the same cores takes more than both.
-DRAWING, RECORDING, INTERVAL = 0.02, 0.01, 0.125
+# A frame every INTERVAL seconds, but at most a share FRAMES of this thread's time goes into frames
+# and ANGLES into angles; a browser on the same cores takes more.
+INTERVAL, FRAMES, ANGLES = 0.19, 0.03, 0.01
 THREAD = "saflab-training"
 
 
@@ -99,7 +100,8 @@ class Training:
         self.frames = 0
         self._folder = tempfile.TemporaryDirectory(prefix="saflab-")
         self._thread: threading.Thread | None = None
-        self._next = self._next_record = 0.0
+        self._image: torch.Tensor | None = None
+        self._next = self._next_angle = 0.0
         self._inside = False
 
     @property
@@ -124,6 +126,7 @@ class Training:
             return
         self._renew()
         self._inside = True
+        release_threads()
         self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
         self._thread.start()
 
@@ -156,7 +159,7 @@ class Training:
         """Stop and let go of data, networks and checkpoints."""
         self.watch = None
         self.stop()
-        self.data, self.latest = None, None
+        self.data, self.latest, self._image = None, None, None
         self.models = []
         self._folder.cleanup()
 
@@ -199,38 +202,40 @@ class Training:
                 self._look()
 
     def _look(self, force: bool = False) -> None:
-        """Show, and more rarely record, so that neither costs more than its share."""
-        now = time.monotonic()
+        """Record and show, unless it is too early."""
+        now, began = time.monotonic(), time.thread_time()
         if self.watch is None or not (force or now >= self._next):
             return
         self.frames += 1
-        if self.error is None and self.data is not None and (force or now >= self._next_record):
-            self._record()
-            recorded = time.monotonic()
-            self._next_record = recorded + (recorded - now) / RECORDING
-            now = recorded
+        if self.error is None and self.data is not None:
+            if len(self.configs) > 1 and (force or now >= self._next_angle):
+                self._compare(self.data)
+                self._next_angle = now + (time.thread_time() - began) / ANGLES
+                began = time.thread_time()
+            if self._image is None:
+                self._image = self._encoded(self.data.test_images[:1])
+            self.latest = spikes(self.models[0], self._image)
         if self.watch is not None:
             self.watch(self)
-        shown = time.monotonic()
-        self._next = shown + max(INTERVAL, (shown - now) / DRAWING)
+        # Counted from when this frame was due, so that long batches do not slow the clock.
+        due = max(self._next + INTERVAL, now)
+        self._next = max(due, time.monotonic() + (time.thread_time() - began) / FRAMES)
 
-    def _record(self) -> None:
-        data, config = self.data, self.configs[0]
-        assert data is not None
-        mean, std = self._moments
+    def _compare(self, data: Dataset) -> None:
+        images, labels = self._encoded(data.train_images[:16]), data.train_labels[:16]
+        config, other = self.configs[0], self.configs[1].rule
+        found = gradient_angle(self.models[0], images, labels.to(images.device), config, other)
+        self.progress[0].angles.append(found)
+
+    def _encoded(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images as input of the networks, the same at every call; the training's own
+        random numbers are left alone.
+        """
+        config, (mean, std) = self.configs[0], self._moments
         device = next(self.models[0].parameters()).device
-        image = data.test_images[:1].to(device)
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[device] if on_gpu(device) else []):
             torch.manual_seed(config.seed)
-            x = encoded(image, mean, std, config.steps, config.encoder)
-            self.latest = spikes(self.models[0], x)
-            if len(self.configs) > 1:
-                probe, labels = data.train_images[:16].to(device), data.train_labels[:16].to(device)
-                batch = encoded(probe, mean, std, config.steps, config.encoder)
-                rule = self.configs[1].rule
-                self.progress[0].angles.append(
-                    gradient_angle(self.models[0], batch, labels, config, rule)
-                )
+            return encoded(images.to(device), mean, std, config.steps, config.encoder)
 
 
 def _take(progress: Progress, event: Any) -> None:

@@ -7,6 +7,7 @@ import cifar_sample
 import pytest
 
 from saflab.bench.browser import open_lab
+from saflab.widgets import NeuronExplorer
 
 EXPLORER = "from saflab import widgets\ne = widgets.NeuronExplorer()\ne"
 TRAINER = """from saflab import widgets
@@ -83,6 +84,32 @@ def test_neuron_explorer_by_keyboard_mouse_and_number(lab):
     wait_for(lambda: leak.input_value() == "1")
     page.get_by_role("button", name="Copy as code").click()
     wait_for(lambda: "scenes.neuron(leak=1.0" in page.locator(".jp-OutputArea pre").inner_text())
+
+
+def test_a_picture_changed_in_place_is_the_one_that_python_drew(lab):
+    page = lab(EXPLORER)
+    explorer = NeuronExplorer()
+    page.evaluate("document.querySelector('.saflab-picture svg').kept = true")
+    moves = [("leak", "leak λ", 0.9), ("leak", "leak λ", 0.3), ("steps", "steps T", 80)]
+    for control, name, value in moves:
+        page.get_by_role("spinbutton", name=f"{name}, exact value").fill(str(value))
+        page.keyboard.press("Enter")
+        explorer.controls[control].value = value
+        wait_for(lambda: label(page) in explorer.view.picture)
+        shown = """svgs => {
+            const hosts = [...document.querySelectorAll('.saflab-picture > div > div')];
+            const fresh = svgs.map(svg => {
+                const made = document.createElement('div');
+                made.innerHTML = svg;
+                return made;
+            });
+            return hosts.map(h => [h.innerHTML === fresh[hosts.indexOf(h)].innerHTML,
+                                   h.firstChild.kept === true]);
+        }"""
+        equal, kept = zip(*page.evaluate(shown, explorer.view.pictures), strict=True)
+        assert all(equal)
+        if value == 0.9:
+            assert kept[0]
 
 
 def test_notebook_7_shows_and_moves_the_same_widget():

@@ -1,14 +1,16 @@
 """The live trainer on real digits, without a browser."""
 
 import gc
+import itertools
 import json
 import threading
 import time
 import weakref
+from pathlib import Path
 
 import pytest
 
-from saflab import data, training
+from saflab import data, machine, training
 from saflab.config import TrainConfig
 from saflab.widgets import LiveTrainer
 from saflab.widgets.training import THREAD
@@ -79,26 +81,53 @@ def test_the_picture_and_the_state_stay_in_a_saved_notebook(trainer):
     assert "finished at update" in after
 
 
-def test_curves_are_drawn_more_often_than_recordings_are_made(trainer, monkeypatch):
-    """A recording that takes long must not slow the training, nor the curves."""
+def test_frames_and_angles_keep_to_their_shares_of_the_time(trainer, monkeypatch):
+    """A picture, or an angle, that takes long must not slow the training much."""
     from saflab.widgets import training as module
 
-    record = module.Training._record
+    def busy(seconds):
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
 
-    records = []
-
-    def slow(self):
-        records.append(self.frames)
-        time.sleep(0.05)
-        record(self)
-
-    monkeypatch.setattr(module.Training, "_record", slow)
-    trainer.epochs.value = 300
+    angle, draw = module.gradient_angle, trainer._draw
+    angles, frames = [], []
+    monkeypatch.setattr(
+        module, "gradient_angle", lambda *a: (busy(0.1), angles.append(1), angle(*a))[-1]
+    )
+    monkeypatch.setattr(
+        trainer, "_draw", lambda *a: (busy(0.02), frames.append(time.monotonic()), draw(*a))[-1]
+    )
+    trainer.beside.value, trainer.epochs.value = "bptt", 300
     trainer.start()
-    until(lambda: trainer.training.frames > 6)
-    assert records[:1] == [1]
-    assert len(records) < trainer.training.frames / 2
+    until(lambda: len(frames) > 5)
     trainer.stop()
+    # The first was drawn by start() itself; 20 ms are 3 % of 0.67 s.
+    assert min(b - a for a, b in itertools.pairwise(frames[1:5])) > 0.02 / module.FRAMES
+    assert len(angles) <= 2  # 100 ms are 1 % of 10 s; the last was drawn at the stop
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads in /proc")
+def test_a_background_training_finds_no_idle_workers_of_the_notebook(trainer):
+    """libgomp's workers wait awake only while there are no more of them than cores."""
+    import torch
+
+    def alive():
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        machine.release_threads()
+        time.sleep(0.1)
+        without = alive()
+        torch.relu(torch.randn(10**6))
+        assert alive() > without
+        trainer.start()
+        trainer.stop()
+        until(lambda: alive() <= without)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_start_steer_pause_stop_resume(trainer):
