@@ -13,7 +13,7 @@ import traitlets
 
 from saflab.figures.panel import Panel
 from saflab.figures.svg import svg
-from saflab.widgets.parts import Code, Picture, Slider
+from saflab.widgets.parts import Code, Picture, Slider, bundle
 from saflab.widgets.training import THREAD
 
 __all__ = ["Explorer"]
@@ -119,11 +119,7 @@ class Explorer(ipywidgets.VBox):
             self.view.sentence = " ".join(panel.says for panel in self.panels)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Add the static picture, which stays where widgets do not run (saved HTML, GitHub)."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, dict):
-            bundle["text/html"] = self.view.static()
-        return bundle
+        return bundle(super()._repr_mimebundle_(**kwargs), self.view)
 
     def __repr__(self) -> str:
         """Return one short line that does not depend on addresses or identifiers."""

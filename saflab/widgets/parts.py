@@ -10,7 +10,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-__all__ = ["Code", "Picture", "Slider", "source"]
+__all__ = ["Code", "Picture", "Slider", "bundle", "source"]
 
 _HERE = Path(__file__).parent
 
@@ -18,6 +18,18 @@ _HERE = Path(__file__).parent
 def source(name: str) -> str:
     """Return the text of a JavaScript file beside this one."""
     return (_HERE / name).read_text(encoding="utf-8")
+
+
+def bundle(data: Any, view: Picture) -> Any:
+    """Return `data`, what ipywidgets shows of a container, with the static picture of its `view`.
+
+    The picture stays where widgets do not run (saved HTML, GitHub). The metadata are those of an
+    AnyWidget: without them Colab would look for its code in its own widget manager, in vain.
+    """
+    if not isinstance(data, dict):  # a container without a view
+        return data
+    _, metadata = view._repr_mimebundle_()  # type: ignore[misc]
+    return {**data, "text/html": view.static()}, metadata
 
 
 class Slider(anywidget.AnyWidget):

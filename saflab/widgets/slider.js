@@ -40,11 +40,12 @@ function render({ model, el }) {
     number.step = logarithmic ? "any" : model.get("step");
     show();
   };
+  let busy = null; // the box that a hand is on: it is not moved under it
   const show = () => {
     const value = model.get("value");
     const at = model.get("logarithmic") ? Math.log10(value) : value;
-    if (document.activeElement !== range) range.value = at;
-    if (document.activeElement !== number) number.value = value;
+    if (busy !== range) range.value = at;
+    if (busy !== number) number.value = value;
     range.setAttribute("aria-valuetext", String(value));
   };
   const send = (value) => {
@@ -58,7 +59,16 @@ function render({ model, el }) {
     send(model.get("logarithmic") ? Number((10 ** value).toPrecision(2)) : value);
   });
   number.addEventListener("change", () => send(Number(number.value)));
-  for (const box of [range, number]) box.addEventListener("blur", show);
+  range.addEventListener("pointerdown", () => (busy = range));
+  number.addEventListener("input", () => (busy = number));
+  const release = () => {
+    busy = null;
+    show();
+  };
+  for (const name of ["pointerup", "pointercancel"]) range.addEventListener(name, release);
+  for (const box of [range, number]) {
+    for (const name of ["change", "blur"]) box.addEventListener(name, release);
+  }
   const names = ["label", "low", "high", "step", "logarithmic"].map((part) => `change:${part}`);
   model.on("change:value", show);
   for (const part of names) model.on(part, describe);

@@ -18,7 +18,7 @@ from saflab.figures.traces import raster
 from saflab.models import MODELS
 from saflab.rules import RULES
 from saflab.widgets.explorer import choice, steps
-from saflab.widgets.parts import Picture, Slider
+from saflab.widgets.parts import Picture, Slider, bundle
 from saflab.widgets.training import Training
 
 __all__ = ["LiveTrainer"]
@@ -199,10 +199,7 @@ class LiveTrainer(ipywidgets.VBox):
         self._buttons(state)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if isinstance(bundle, dict):
-            bundle["text/html"] = self.view.static()
-        return bundle
+        return bundle(super()._repr_mimebundle_(**kwargs), self.view)
 
     def __repr__(self) -> str:
         """Return one stable line."""

@@ -80,6 +80,13 @@ def test_neuron_explorer_by_keyboard_mouse_and_number(lab):
     wait_for(lambda: "12 spikes in 50 steps" in label(page))
     assert leak.input_value() == "0.9"
 
+    number.fill("7")  # beyond the range: both boxes show what was made of it
+    number.press("Enter")
+    wait_for(lambda: number.input_value() == "1")
+
+    leak.focus()
+    page.get_by_label("Preset").select_option("leaks too much to fire")
+    wait_for(lambda: leak.input_value() == "0.5")
     page.get_by_label("Preset").select_option("no leak: a counter")
     wait_for(lambda: leak.input_value() == "1")
     page.get_by_role("button", name="Copy as code").click()

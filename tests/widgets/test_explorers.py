@@ -1,10 +1,14 @@
 """Explorers without a browser: set a value, read the sentence."""
 
 import re
+import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 import torch
+from anywidget._util import enable_custom_widget_manager_once
+from IPython.core.formatters import DisplayFormatter
 
 from saflab import figures, widgets
 from saflab.figures import scenes
@@ -51,10 +55,28 @@ def test_code_reproduces_the_view(explorer, monkeypatch):
 def test_repr_is_one_stable_line_and_a_static_picture_remains(explorer):
     assert re.fullmatch(r"\w+\([^\n]{0,120}\)", repr(explorer))
     assert "0x" not in repr(explorer)
-    bundle = explorer._repr_mimebundle_()
+    bundle, metadata = explorer._repr_mimebundle_()
+    assert metadata == {}
     assert bundle["text/plain"] == repr(explorer)
     assert bundle["text/html"].startswith("<svg")
     assert 'role="img"' in bundle["text/html"]
+
+
+def test_colab_is_told_which_widget_manager_to_load(monkeypatch):
+    """It reads the metadata of what is displayed: here a container, which has none of its own."""
+    url, asked = "https://colab.invalid/manager.js", []
+    output = SimpleNamespace(
+        enable_custom_widget_manager=lambda: asked.append(1),
+        _widgets=SimpleNamespace(_installed_url=url),
+    )
+    monkeypatch.setitem(sys.modules, "google.colab.output", output)
+    enable_custom_widget_manager_once.cache_clear()
+    explorer = widgets.NeuronExplorer()
+    assert asked == [1]
+    bundle, metadata = DisplayFormatter().format(explorer)
+    widget = "application/vnd.jupyter.widget-view+json"
+    assert bundle[widget]["model_id"] == explorer.model_id
+    assert metadata[widget] == {"colab": {"custom_widget_manager": {"url": url}}}
 
 
 def test_every_control_has_a_name(explorer):

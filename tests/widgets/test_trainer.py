@@ -71,12 +71,12 @@ def test_a_shared_seed_gives_what_the_command_line_gives(trainer, tmp_path, caps
 
 
 def test_the_picture_and_the_state_stay_in_a_saved_notebook(trainer):
-    before = trainer._repr_mimebundle_()["text/html"]
+    before = trainer._repr_mimebundle_()[0]["text/html"]
     assert before.startswith("<svg")
     assert "Nothing trained yet." in before
     trainer.run()
     assert trainer.view.live == "polite"
-    after = trainer._repr_mimebundle_()["text/html"]
+    after = trainer._repr_mimebundle_()[0]["text/html"]
     assert after.count("<svg") == len(trainer.panels) > 1
     assert "finished at update" in after
 
