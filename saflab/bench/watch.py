@@ -2,13 +2,15 @@
 
 Trains one configuration with the live view and without it, by turns, in the background thread of
 a real kernel with the browser connected, and writes assets/watch.json. The view's cost is the
-median over rounds of the ratio of two neighbouring runs: of the wall time (kernel, server and
-browser on the same cores) and of the kernel's own processor time.
+median over rounds of the ratio of the wall times of two neighbouring runs. Measured with every core
+at work for the training, so that server and browser take theirs from it, and with one core left to
+them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,9 @@ from saflab.bench.browser import open_lab
 from saflab.bench.pages import machine_line, put, store
 from saflab.machine import describe_machine
 
-__all__ = ["measure", "run", "sentence"]
+__all__ = ["measure", "run", "table"]
 
-SETUP = """import json, time
+SETUP = """import json, time, torch
 from dataclasses import replace
 from saflab.widgets import LiveTrainer
 from saflab.widgets.training import Training
@@ -33,19 +35,22 @@ t"""
 ROUNDS = """t._prepare()
 data = t.training.data
 data = replace(data, test_images=data.test_images[:100], test_labels=data.test_labels[:100])
-def once(view):
+def once(view, threads):
+    torch.set_num_threads(threads)
     t.training.close()
     t.training = Training(t.config, data, None, t._watch if view else None)
-    wall, cpu = time.perf_counter(), time.process_time()
+    began = time.perf_counter()
     t.training.start()
     while t.training.alive:
         time.sleep(0.02)
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return {"view": view, "seconds": wall, "processor_seconds": cpu, "frames": t.training.frames,
+    return {"view": view, "seconds": time.perf_counter() - began, "frames": t.training.frames,
             "updates": t.training.progress[0].step, "error": str(t.training.error or "")}
-once(True), once(False)
-print("RESULT", json.dumps([once(view) for k in range(ROUNDS) for view in
-                            ((False, True) if k % 2 else (True, False))]), t.training.data.name)"""
+found = {}
+for threads in THREADS:
+    once(True, threads), once(False, threads)
+    found[threads] = [once(view, threads) for k in range(ROUNDS) for view in
+                      ((False, True) if k % 2 else (True, False))]
+print("RESULT", json.dumps(found), t.training.data.name)"""
 
 
 def measure(
@@ -63,41 +68,51 @@ def measure(
     Raises:
         RuntimeError: If Chromium or JupyterLab is missing, or a training failed.
     """
+    cores = os.cpu_count() or 1
     setup = SETUP.format(root=root, data=data, images=images, epochs=epochs)
-    with open_lab([setup, ROUNDS.replace("ROUNDS", str(rounds))]) as page:
+    threads = sorted({cores, max(1, cores - 1)}, reverse=True)
+    code = ROUNDS.replace("ROUNDS", str(rounds)).replace("THREADS", str(threads))
+    with open_lab([setup, code]) as page:
         output = page.locator(".jp-OutputArea-output", has_text="RESULT")
         output.wait_for(timeout=1_200_000)
         text = output.inner_text()
     body, _, name = text.removeprefix("RESULT").strip().rpartition(" ")
-    runs = json.loads(body)
-    errors = [r["error"] for r in runs if r["error"]]
+    found = {int(threads): runs for threads, runs in json.loads(body).items()}
+    errors = [r["error"] for runs in found.values() for r in runs if r["error"]]
     if errors:
         raise RuntimeError(f"Expected trainings to end, but found: {errors[0]}")
+    return {"data": name, "threads": [_summary(n, runs) for n, runs in found.items()]}
+
+
+def _summary(threads: int, runs: list[dict[str, Any]]) -> dict[str, Any]:
     pairs = [sorted(runs[k : k + 2], key=lambda r: r["view"]) for k in range(0, len(runs), 2)]
-
-    def cost(field: str) -> float:
-        return round(100.0 * (statistics.median(b[field] / a[field] for a, b in pairs) - 1.0), 2)
-
-    frames = statistics.median(b["frames"] / b["seconds"] for _, b in pairs)
+    ratio = statistics.median(seen["seconds"] / alone["seconds"] for alone, seen in pairs)
     return {
-        "data": name,
-        "cost_percent": cost("seconds"),
-        "kernel_cost_percent": cost("processor_seconds"),
-        "frames_per_second": round(frames, 2),
+        "threads": threads,
+        "seconds": round(statistics.median(alone["seconds"] for alone, _ in pairs), 2),
+        "seconds_watched": round(statistics.median(seen["seconds"] for _, seen in pairs), 2),
+        "cost_percent": round(100.0 * (ratio - 1.0), 2),
+        "frames_per_second": round(
+            statistics.median(seen["frames"] / seen["seconds"] for _, seen in pairs), 2
+        ),
         "runs": runs,
     }  # fmt: skip
 
 
-def sentence(result: dict[str, Any]) -> str:
+def table(result: dict[str, Any]) -> str:
     """Return what the README says of a result."""
     low, high = result["goal"]["frames_per_second"]
-    return (
-        f"{result['model']}, {result['data']}: {result['frames_per_second']:.1f} updates a second "
-        f"(goal {low} to {high}) make the training {result['cost_percent']:.1f} % longer where the "
-        f"browser draws on the training's own cores (goal {result['goal']['cost_percent']:.0f} %); "
-        f"the kernel's own work is {result['kernel_cost_percent']:.1f} %, which is left where the "
-        f"browser has a core to itself.\n{machine_line(result['machine'])}"
-    )
+    rows = [
+        f"| {row['threads']} | {row['seconds']:.1f} s | {row['seconds_watched']:.1f} s | "
+        f"{row['cost_percent']:.1f} % | {row['frames_per_second']:.1f} |"
+        for row in result["threads"]
+    ]
+    return "\n".join([
+        f"{result['model']}, {result['data']}; goal: {low} to {high} pictures a second at "
+        f"{result['goal']['cost_percent']:.0f} %.", "",
+        "| threads that train | unwatched | watched | cost | pictures a second |",
+        "|---|---|---|---|---|", *rows, "", machine_line(result["machine"]),
+    ])  # fmt: skip
 
 
 def run(
@@ -112,7 +127,6 @@ def run(
         **measure(root, data=data, images=images, epochs=epochs, rounds=rounds),
     }
     store(result, Path(out))
-    put("watch", sentence(result))
-    shown = {k: v for k, v in result.items() if k not in ("runs", "machine")}
-    print(json.dumps(shown, ensure_ascii=False))
+    put("watch", table(result))
+    print(table(result))
     return result

@@ -27,7 +27,7 @@ __all__ = ["THREAD", "Progress", "Training", "gradient_angle"]
 
 # A frame every INTERVAL seconds, but at most a share FRAMES of this thread's time goes into frames
 # and ANGLES into angles; a browser on the same cores takes more.
-INTERVAL, FRAMES, ANGLES = 0.19, 0.03, 0.01
+INTERVAL, FRAMES, ANGLES = 0.18, 0.03, 0.01
 THREAD = "saflab-training"
 
 
