@@ -6,7 +6,6 @@ import ctypes
 import datetime
 import os
 import platform
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,6 +47,12 @@ def peak_memory(device: torch.device) -> int:
     """Return the peak memory in bytes: allocated on a GPU, resident of this process on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # on POSIX alone
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -60,9 +65,10 @@ def release_threads() -> None:
     thread then pays a sleep and a wake-up for every operation: 10.1 s instead of 6.1 s here.
     Does nothing where OpenMP cannot be told.
     """
-    pause = getattr(ctypes.CDLL(None), "omp_pause_resource_all", None)
-    if pause is not None:
-        pause(1)  # omp_pause_soft
+    if os.name == "posix":
+        pause = getattr(ctypes.CDLL(None), "omp_pause_resource_all", None)
+        if pause is not None:
+            pause(1)  # omp_pause_soft
 
 
 def on_gpu(device: torch.device) -> bool:

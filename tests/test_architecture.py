@@ -53,3 +53,14 @@ def test_the_check_sees_an_upward_import(tmp_path):
     bad = tmp_path / "neurons.py"
     bad.write_text("from saflab.training import fit\nimport saflab.cli\n")
     assert list(imports(bad)) == ["training", "cli"]
+
+
+def test_no_module_needs_posix_to_be_imported():
+    """Windows lacks these; who needs one imports it where the system is known."""
+    posix = {"fcntl", "grp", "pwd", "pty", "resource", "termios"}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Import):
+                assert not posix & {alias.name for alias in node.names}, path
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module not in posix, path
