@@ -36,6 +36,8 @@ CASES = (
 )
 PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "ipykernel", "playwright")
 
+CHANGE = "{attributes: true, characterData: true, childList: true, subtree: true}"
+
 SINGLE = """async ([name, count]) => {
   const slider = document.querySelector(`input[type=range][aria-label="${name}"]`);
   const picture = document.querySelector(".saflab-picture > div");
@@ -51,14 +53,14 @@ SINGLE = """async ([name, count]) => {
         painted.port1.onmessage = () => { clearTimeout(late); done(performance.now() - start); };
         painted.port2.postMessage(0);
       });
-      seen.observe(picture, { childList: true, subtree: true });
+      seen.observe(picture, ANY);
       slider.value = low + share * (high - low);
       const start = performance.now();
       slider.dispatchEvent(new Event("input", { bubbles: true }));
     }));
   }
   return times;
-}"""
+}""".replace("ANY", CHANGE)
 
 COUNT = """name => {
   const slider = document.querySelector(`input[type=range][aria-label="${name}"]`);
@@ -67,8 +69,8 @@ COUNT = """name => {
   slider.addEventListener("input", () => window.saflabValues++);
   window.saflabFrames = [];
   new MutationObserver(() => window.saflabFrames.push(performance.now()))
-    .observe(picture, { childList: true, subtree: true });
-}"""
+    .observe(picture, ANY);
+}""".replace("ANY", CHANGE)
 
 
 def _drag(page: Any, slider: Any, name: str, seconds: float) -> dict[str, float]:
