@@ -101,6 +101,9 @@ def firing_rates(record: Record | Sequence[float]) -> Panel:
         else [float(r) for r in record]
     )
     says = ", ".join(f"layer {i} {r:.3f}" for i, r in enumerate(rates, 1))
+    # One of few heights, so that the axis stands still while a training changes the rates.
+    room = 1.15 * max([0.0, *rates])
+    top = next((height for height in (0.1, 0.2, 0.5) if height >= room), max(1.2, room))
     return Panel(
         title="Firing rate per layer",
         x="layer",
@@ -108,8 +111,7 @@ def firing_rates(record: Record | Sequence[float]) -> Panel:
         marks=(mark("bars", rates, colour=BLUE),),
         says=f"Spikes per neuron and step: {says}." if rates else "Nothing recorded yet.",
         names=tuple(str(i) for i in range(1, len(rates) + 1)),
-        # One of few heights, so that the axis stands still while a training changes the rates.
-        ylim=(0.0, next(top for top in (0.1, 0.2, 0.5, 1.2) if top >= 1.15 * max([0.0, *rates]))),
+        ylim=(0.0, top),
     )
 
 

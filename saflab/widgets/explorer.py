@@ -13,6 +13,7 @@ import traitlets
 
 from saflab.figures.panel import Panel
 from saflab.figures.svg import svg
+from saflab.machine import release_threads
 from saflab.widgets.parts import Code, Picture, Slider, bundle
 from saflab.widgets.training import THREAD
 
@@ -131,10 +132,12 @@ class Explorer(ipywidgets.VBox):
 def _one_thread() -> Iterator[None]:
     """Compute without a second thread: a scene is small, and the browser needs the other core.
 
-    The number is the process's, so it is left alone while a training run computes by it.
+    The number is the process's, so it is left alone while a training run computes by it; that run
+    then gets its cores back.
     """
     if any(thread.name == THREAD for thread in threading.enumerate()):
         yield
+        release_threads()
         return
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
