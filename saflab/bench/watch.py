@@ -56,7 +56,7 @@ print("RESULT", json.dumps(found), t.training.data.name)"""
 def measure(
     root: str | None, *, data: str, images: int, epochs: int, rounds: int
 ) -> dict[str, Any]:
-    """Return the runs and the two costs.
+    """Return the runs and the cost, for each number of threads.
 
     Args:
         root: Folder with the data, None for the usual places.
@@ -127,6 +127,7 @@ def run(
         **measure(root, data=data, images=images, epochs=epochs, rounds=rounds),
     }
     store(result, Path(out))
-    put("watch", table(result))
-    print(table(result))
+    shown = table(result)
+    put("watch", shown)
+    print(shown)
     return result

@@ -140,15 +140,15 @@ def progress(
         y: Label of the vertical axis.
         total: Updates of the whole run, if it still goes on: the axis then grows in strides.
     """
-    marks, says = [], []
+    marks, says, longest = [], [], 10
     for (name, values), colour in zip(series.items(), COLOURS, strict=False):
         points = np.asarray(values, dtype=np.float64)
         keep = np.unique(np.linspace(0, max(0, len(points) - 1), 300).astype(int))[: len(points)]
         marks.append(mark("line", points[keep], keep + 1.0, colour=colour, label=name))
+        longest = max(longest, len(points))
         if len(points):
             says.append(f"{name} is {points[-1]:.3f} after {len(points)} updates")
-    longest = max([10.0, *(float(m.x[-1]) for m in marks if m.x.size)])
-    xlim = None if total is None else (0.0, float(min(_round_up(int(longest)), total)))
+    xlim = None if total is None else (0.0, float(min(_round_up(longest), total)))
     return Panel(title=title, x="updates (steps)", y=y, marks=tuple(marks), xlim=xlim,
                  says="; ".join(says) + "." if says else "Nothing measured yet.")  # fmt: skip
 

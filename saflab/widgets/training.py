@@ -17,7 +17,7 @@ from saflab.data import Dataset
 from saflab.evaluation import encoded
 from saflab.figures.scenes import angle, flat_gradient
 from saflab.gradients import mode_of, sequence
-from saflab.machine import on_gpu, release_threads
+from saflab.machine import release_threads
 from saflab.network import Network
 from saflab.record import spikes
 from saflab.rules import get_rule
@@ -233,7 +233,7 @@ class Training:
         """
         config, (mean, std) = self.configs[0], self._moments
         device = next(self.models[0].parameters()).device
-        with torch.random.fork_rng(devices=[device] if on_gpu(device) else []):
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             return encoded(images.to(device), mean, std, config.steps, config.encoder)
 
