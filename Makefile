@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 
 .PHONY: lab test lint verify notebooks site package clean
 
-$(VENV)/.installed: pyproject.toml setup.py constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Expected Python 3.11 or later, but found {sys.version.split()[0]}. Use make PYTHON=python3.12"'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench,classroom,events,nir]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
 	touch $@
 
 lab: $(VENV)/.installed
@@ -20,18 +20,18 @@ test: $(VENV)/.installed lint
 	if ls notebooks/*.ipynb >/dev/null 2>&1; then $(BIN)/python -m pytest -q --nbval notebooks; fi
 
 lint: $(VENV)/.installed
-	$(BIN)/ruff check saflab saflab_jupyter tests
-	$(BIN)/ruff format --check saflab saflab_jupyter tests
+	$(BIN)/ruff check saflab benchmarks tools tests
+	$(BIN)/ruff format --check saflab benchmarks tools tests
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 verify: $(VENV)/.installed
 	$(BIN)/saflab verify
 
 notebooks: $(VENV)/.installed
-	$(BIN)/python -m saflab.notebooks
+	$(BIN)/python -m tools.execute
 
 site: $(VENV)/.installed
-	$(BIN)/python -m saflab.notebooks site
+	$(BIN)/python -m tools.site
 
 package: $(VENV)/.installed
 	.ci/package $(BIN)/python --ignore tests/e2e

@@ -1,6 +1,6 @@
 """An example for JupyterHub: one server per student, each within limits that were measured.
 
-Where the limits come from: the table in docs/instructor.md, written by `saflab bench kernels`.
+Where the limits come from: the table in docs/instructor.md, written by `python -m benchmarks student_kernels`.
 Needs in the course's environment: `pip install jupyterhub jupyterhub-systemdspawner
 jupyterhub-idle-culler` (systemd enforces the limits; JupyterHub's default spawner does not), beside
 it Node.js and `npm install -g configurable-http-proxy`, in front of it TLS (passwords travel through

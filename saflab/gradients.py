@@ -10,13 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saflab import machine
-from saflab.network import Mode, Network, NetworkState
+from saflab.network.network import Network, NetworkState
 from saflab.neurons import accumulate, total_weight
-from saflab.rules import Rule, get_rule
+from saflab.rules import Mode, Rule, get_rule, mode_of
 
-__all__ = ["Backward", "loss_fn", "mode_of", "predict", "sequence"]
-
-_KINDS = {"spikes": "lif", "spikes+trace": "ottt", "accumulation": "saf", "rate": "ottt"}
+__all__ = ["Backward", "loss_fn", "predict", "sequence"]
 
 
 class Backward(NamedTuple):
@@ -46,28 +44,6 @@ def loss_fn(o: Tensor, y: Tensor, mse: float = 0.05) -> Tensor:
     # F.one_hot looks at the labels, for which a GPU would have to wait.
     target = torch.zeros_like(o).scatter_(1, y[:, None], 1.0)
     return (1.0 - mse) * cross_entropy + mse * F.mse_loss(o, target)
-
-
-def mode_of(
-    rule: str | Rule,
-    *,
-    trace: str | None = None,
-    surrogate: str | None = None,
-    impl: str = "auto",
-    fused: bool = True,
-    detach_reset: bool = False,
-) -> Mode:
-    """Return how the network runs under `rule`; None keeps the rule's own choice."""
-    rule = rule if isinstance(rule, Rule) else get_rule(rule)
-    kind = _KINDS[rule.carries]
-    if surrogate is None and rule.carries != "rate":
-        surrogate = rule.surrogate
-    if surrogate == "clamp" and kind != "saf":
-        raise ValueError(
-            f"Expected a surrogate of u − V for the rule {rule.name!r}, but found 'clamp'. "
-            "Use it with saf_e or saf_f, or choose 'sigmoid'."
-        )
-    return Mode(kind, trace or rule.trace, surrogate, detach_reset, fused, impl)
 
 
 def _step_loss(o: Tensor, y: Tensor, mse: float, steps: int) -> Tensor:
@@ -107,7 +83,7 @@ def sequence(
         ValueError: If the arguments do not fit together or the loss is not finite (on a GPU the
             loss is not looked at: check the one you get).
 
-    >>> from saflab.encoders import constant
+    >>> from saflab.data.encoders import constant
     >>> from saflab.models import mlp
     >>> network, x = mlp((3,), 2, (4,)), constant(torch.rand(5, 3), 6)
     >>> [done.t for done in sequence(network, x, torch.zeros(5, dtype=torch.int64), "saf_e")]
@@ -206,7 +182,7 @@ def _last_step(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -
             parts.append(o)
     o, state = network(x[steps - 1 :], state, mode, prepared)
     assert state.readout is not None
-    loss = loss_fn(state.readout / total_weight(network.neuron.leak, steps), y, mse)
+    loss = loss_fn(state.readout / total_weight(network.neuron.decay, steps), y, mse)
     _backward(loss)
     for ready in prepared:
         ready.flush()
@@ -215,12 +191,12 @@ def _last_step(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -
 
 def _rates(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -> Backward:
     steps, p = x.shape[0], network.neuron
-    total = total_weight(p.leak, steps)
+    total = total_weight(p.decay, steps)
     with torch.no_grad():
         ready = network.prepare()
         o, before = network(x[: steps - 1], None, mode, ready) if steps > 1 else (x[:0], None)
         o_last, after = network(x[steps - 1 :], before, mode, ready)
-        mean_input = accumulate(x, p.leak)[-1] / total
+        mean_input = accumulate(x, p.decay)[-1] / total
     o = torch.cat([o, o_last]) if steps > 1 else o_last
     rates = [mean_input, *(s.a / total for s in after.neurons[1:])]
     feedback = [s if s is None else s.a / total for s in before.neurons] if before else []

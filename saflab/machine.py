@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import datetime
 import os
 import platform
@@ -11,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-__all__ = ["Arrival", "describe_machine", "on_gpu", "peak_memory"]
+__all__ = ["describe_machine", "on_gpu", "peak_memory"]
 
 
 def _processor() -> str:
@@ -57,46 +55,6 @@ def peak_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def release_threads() -> None:
-    """Give back the calling thread's idle OpenMP workers; they return with its next operation.
-
-    libgomp, PyTorch's OpenMP on Linux, lets workers wait awake only while a process has no more
-    of them than cores. A notebook's main thread keeps its own, idle, and a training in another
-    thread then pays a sleep and a wake-up for every operation: 10.1 s instead of 6.1 s here.
-    Does nothing where OpenMP cannot be told.
-    """
-    if os.name == "posix":
-        pause = getattr(ctypes.CDLL(None), "omp_pause_resource_all", None)
-        if pause is not None:
-            pause(1)  # omp_pause_soft
-
-
 def on_gpu(device: torch.device) -> bool:
     """Whether work is queued on a GPU, so that the host would wait if it looked at a number."""
     return device.type == "cuda"
-
-
-class Arrival:
-    """A tensor on its way to the host; the copy is queued and nobody waits for it.
-
-    Args:
-        x: Any tensor; one on the CPU is there at once.
-    """
-
-    def __init__(self, x: Tensor) -> None:
-        self._event = None
-        self._host = x
-        if on_gpu(x.device):
-            self._host = x.to("cpu", non_blocking=True)
-            self._event = torch.cuda.Event()
-            self._event.record()
-
-    def ready(self) -> bool:
-        """Whether `read` would return without waiting."""
-        return self._event is None or self._event.query()
-
-    def read(self) -> list[float]:
-        """Return the numbers, waiting for them if need be."""
-        if self._event is not None:
-            self._event.synchronize()
-        return self._host.tolist()

@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from saflab.network import Connection, Network
+from saflab.network.linear_maps import Conv2d, Linear, Scale
+from saflab.network.network import Connection, Network
+from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams
-from saflab.synapses import Conv2d, Linear, Scale, Synapse
 
 __all__ = ["MODELS", "build", "convnet", "mlp", "resnet", "vgg11", "vgg11f"]
 
@@ -179,3 +180,13 @@ def build(name: str, shape: tuple[int, ...], classes: int, **sizes: Any) -> Netw
             f"Expected images of at least {least}×{least} for {name}, but found {tuple(shape)}."
         )
     return MODELS[name](shape, classes, **sizes)
+
+
+# Which argument of a model `TrainConfig.channels` sets, and how many numbers it takes (None: any).
+SIZES: dict[str, tuple[str, int | None]] = {
+    "mlp": ("hidden", None),
+    "convnet": ("channels", 3),
+    "vgg11": ("width", 1),
+    "vgg11f": ("width", 1),
+    "resnet": ("widths", None),
+}

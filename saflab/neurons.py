@@ -1,6 +1,6 @@
 """The equations: one spiking neuron written three ways, and its surrogate gradients.
 
-Symbols follow `shared/theory.md` of the course: leak λ, threshold V, spikes s, membrane
+Symbols follow `shared/theory.md` of the course: decay λ, threshold V, spikes s, membrane
 potential u, spike accumulation â, potential accumulation Û, and Λ[t] = Σ_{k<t} λᵏ.
 Every other module calls these functions; no equation is written a second time.
 """
@@ -8,7 +8,7 @@ Every other module calls these functions; no equation is written a second time.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ __all__ = [
     "SAFState",
     "accumulate",
     "clamp_spike",
+    "decay_of",
     "lif_step",
     "ottt_step",
     "rescale",
@@ -36,6 +37,8 @@ __all__ = [
     "total_weight",
 ]
 
+# An object of its own, so that a λ that somebody gave can be told from the default.
+DEFAULT_DECAY = float("0.5")
 SURROGATES = ("sigmoid", "rectangular", "triangular", "arctan", "clamp")
 
 
@@ -43,25 +46,37 @@ SURROGATES = ("sigmoid", "rectangular", "triangular", "arctan", "clamp")
 class LIFParams:
     """Constants of a population of leaky integrate-and-fire neurons.
 
+    λ is snnTorch's `beta`; SpikingJelly's `tau` is the τ here (with `decay_input=False`: the input
+    is not multiplied by 1/τ).
+
     Args:
-        leak: Decay per step λ = 1 − 1/τ, in [0, 1]; 1 is the integrate-and-fire (IF) neuron.
+        decay: Factor λ that the potential keeps per step, in [0, 1]; 1 is the integrate-and-fire
+            (IF) neuron.
         threshold: Firing threshold V > 0, in units of the membrane potential.
         surrogate: Shape of the surrogate derivative, one of `SURROGATES`.
         slope: Its steepness α > 0 (unused by "clamp").
+        tau: Time constant τ ≥ 1 in steps, in place of `decay`: λ = 1 − 1/τ.
 
     Raises:
-        ValueError: If a value lies outside its range.
+        ValueError: If a value lies outside its range, or both λ and τ are given.
+
+    >>> LIFParams(tau=2.0)
+    LIFParams(decay=0.5, threshold=1.0, surrogate='sigmoid', slope=4.0)
     """
 
-    leak: float = 0.5
+    decay: float = DEFAULT_DECAY
     threshold: float = 1.0
     surrogate: str = "sigmoid"
     slope: float = 4.0
+    tau: InitVar[float | None] = None
 
-    def __post_init__(self) -> None:
-        if not (isinstance(self.leak, Real) and self.leak is not True and 0.0 <= self.leak <= 1.0):
+    def __post_init__(self, tau: float | None) -> None:
+        object.__setattr__(self, "decay", decay_of(self.decay, tau))
+        if not (
+            isinstance(self.decay, Real) and self.decay is not True and 0.0 <= self.decay <= 1.0
+        ):
             raise ValueError(
-                f"Expected a leak in [0, 1], but found {self.leak!r}. Use leak = 1 − 1/τ."
+                f"Expected a decay in [0, 1], but found {self.decay!r}. Use 1 − 1/τ, or tau=τ."
             )
         if not _positive(self.threshold):
             raise ValueError(
@@ -75,6 +90,27 @@ class LIFParams:
             raise ValueError(
                 f"Expected a finite slope above 0, but found {self.slope!r}. Use e.g. 4.0."
             )
+
+
+def decay_of(decay: float, tau: float | None) -> float:
+    """Return λ = 1 − 1/τ if τ is given, else `decay`.
+
+    Raises:
+        ValueError: If τ < 1, or both are given.
+    """
+    if tau is None:
+        return decay
+    if decay is not DEFAULT_DECAY:
+        raise ValueError(
+            f"Expected either decay or tau, but found decay = {decay!r} and tau = {tau!r}. Leave "
+            "one out; decay = 1 − 1/tau."
+        )
+    if not (isinstance(tau, Real) and tau is not True and float(tau) >= 1.0):
+        raise ValueError(
+            f"Expected a time constant tau ≥ 1 step, but found {tau!r}. Use e.g. tau=2.0, which "
+            "is decay=0.5."
+        )
+    return 1.0 - 1.0 / float(tau)
 
 
 def _positive(value: Any) -> bool:
@@ -103,7 +139,7 @@ class SAFState(NamedTuple):
     a: Tensor
 
 
-def total_weight(leak: float, t: int) -> float:
+def total_weight(decay: float, t: int) -> float:
     """Return Λ[t] = Σ_{k<t} λᵏ = (1 − λᵗ)/(1 − λ), or t when λ = 1.
 
     >>> total_weight(0.5, 3), total_weight(1.0, 3)
@@ -111,7 +147,7 @@ def total_weight(leak: float, t: int) -> float:
     """
     if t < 0:
         raise ValueError(f"Expected a step t ≥ 0, but found {t}. Steps are counted from 1.")
-    return float(t) if leak == 1.0 else (1.0 - leak**t) / (1.0 - leak)
+    return float(t) if decay == 1.0 else (1.0 - decay**t) / (1.0 - decay)
 
 
 def swap(value: Tensor, path: Tensor) -> Tensor:
@@ -242,7 +278,7 @@ def lif_step(
     """
     _check_shapes(current, state)
     reset = state.s.detach() if detach_reset else state.s
-    u = p.leak * (state.u - p.threshold * reset) + current
+    u = p.decay * (state.u - p.threshold * reset) + current
     return LIFState(u, spike(u - p.threshold, p))
 
 
@@ -267,7 +303,7 @@ def ottt_step(current: Tensor, state: OTTTState, p: LIFParams) -> OTTTState:
     Reference: Xiao et al., arXiv:2210.04195.
     """
     u, s = lif_step(current, LIFState(state.u.detach(), state.s.detach()), p)
-    return OTTTState(u, s, p.leak * state.a.detach() + s)
+    return OTTTState(u, s, p.decay * state.a.detach() + s)
 
 
 def saf_step(
@@ -295,14 +331,14 @@ def saf_step(
 
     >>> p, state = LIFParams(), SAFState(torch.zeros(1, 1))
     >>> for t in (1, 2, 3):  # a constant input of 0.8 gives Û[t] = Λ[t]·0.8
-    ...     state = saf_step(torch.full((1, 1), 0.8 * total_weight(p.leak, t)), state, p)
+    ...     state = saf_step(torch.full((1, 1), 0.8 * total_weight(p.decay, t)), state, p)
     ...     print(state.a.item())
     0.0
     1.0
     0.5
     """
     _check_shapes(current, state)
-    past = p.leak * state.a.detach()
+    past = p.decay * state.a.detach()
     # One rounding for V·past, as in ops.cpu, so that the two agree bit for bit.
     x = torch.sub(current, past, alpha=p.threshold) - p.threshold
     if p.surrogate != "clamp":
@@ -314,25 +350,25 @@ def saf_step(
 
 def to_potential(current: Tensor, a_before: Tensor, p: LIFParams) -> Tensor:
     """Return the membrane potential u[t] = Û[t] − λ·V·â[t−1]."""
-    return current - p.leak * p.threshold * a_before
+    return current - p.decay * p.threshold * a_before
 
 
 def to_accumulation(u: Tensor, a_before: Tensor, p: LIFParams) -> Tensor:
     """Return the potential accumulation Û[t] = u[t] + λ·V·â[t−1]."""
-    return u + p.leak * p.threshold * a_before
+    return u + p.decay * p.threshold * a_before
 
 
-def accumulate(s: Tensor, leak: float) -> Tensor:
+def accumulate(s: Tensor, decay: float) -> Tensor:
     """Return â[t] = λ·â[t−1] + s[t] for a whole train s of shape (T, *shape)."""
     a = torch.zeros_like(s[0])
     out = []
     for now in s.unbind():
-        a = leak * a + now
+        a = decay * a + now
         out.append(a)
     return torch.stack(out)
 
 
-def spikes_from_accumulation(a: Tensor, leak: float) -> Tensor:
+def spikes_from_accumulation(a: Tensor, decay: float) -> Tensor:
     """Return s[t] = â[t] − λ·â[t−1] for a whole train â of shape (T, *shape)."""
     before = torch.cat([torch.zeros_like(a[:1]), a[:-1]])
-    return a - leak * before
+    return a - decay * before

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-__all__ = ["RULES", "Rule", "get_rule"]
+__all__ = ["RULES", "Mode", "Rule", "get_rule", "mode_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,3 +65,48 @@ def get_rule(name: str) -> Rule:
     if not isinstance(name, str) or name not in RULES:
         raise ValueError(f"Expected a rule in {sorted(RULES)}, but found {name!r}.")
     return RULES[name]
+
+
+class Mode(NamedTuple):
+    """How to run: neuron kind, trace of biases and input, and implementation.
+
+    Args:
+        kind: "lif", "ottt" or "saf".
+        trace: Gradient of sources (input, bias): "official" or "full", see `Network.forward`.
+        surrogate: Surrogate that replaces the network's own, or None.
+        detach_reset: For "lif": no gradient through the reset.
+        fused: For "ottt": value and gradient in one forward pass instead of two.
+        impl: Implementation of the time loop.
+    """
+
+    kind: str = "lif"
+    trace: str = "official"
+    surrogate: str | None = None
+    detach_reset: bool = False
+    fused: bool = True
+    impl: str = "auto"
+
+
+_KINDS = {"spikes": "lif", "spikes+trace": "ottt", "accumulation": "saf", "rate": "ottt"}
+
+
+def mode_of(
+    rule: str | Rule,
+    *,
+    trace: str | None = None,
+    surrogate: str | None = None,
+    impl: str = "auto",
+    fused: bool = True,
+    detach_reset: bool = False,
+) -> Mode:
+    """Return how the network runs under `rule`; None keeps the rule's own choice."""
+    rule = rule if isinstance(rule, Rule) else get_rule(rule)
+    kind = _KINDS[rule.carries]
+    if surrogate is None and rule.carries != "rate":
+        surrogate = rule.surrogate
+    if surrogate == "clamp" and kind != "saf":
+        raise ValueError(
+            f"Expected a surrogate of u − V for the rule {rule.name!r}, but found 'clamp'. "
+            "Use it with saf_e or saf_f, or choose 'sigmoid'."
+        )
+    return Mode(kind, trace or rule.trace, surrogate, detach_reset, fused, impl)

@@ -22,12 +22,13 @@ from typing import NamedTuple
 
 import torch
 
-from saflab.bench.pages import store
 from saflab.machine import describe_machine
+from tools.markdown import store
 
 ROOT = Path(__file__).resolve().parents[1]
-NEEDED = ("saflab", "saflab_jupyter", "tests", "notebooks", "docs", "assets", "pyproject.toml",
-          "setup.py", "conftest.py", "constraints.txt", "environment.yml", "README.md")  # fmt: skip
+NEEDED = ("saflab", "benchmarks", "tools", "tests", "notebooks", "docs", "assets",
+          "pyproject.toml", "conftest.py", "constraints.txt", "environment.yml",
+          "README.md")  # fmt: skip
 
 
 class Breakage(NamedTuple):

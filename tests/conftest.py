@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from saflab.config import TrainConfig
-from saflab.data import Dataset, digits
+from saflab.data.dataset import Dataset
+from saflab.data.images import digits
+from saflab.training.config import TrainConfig
 
 torch.set_num_threads(1)
 if not torch.cuda.is_available():

@@ -6,14 +6,13 @@ import pytest
 import torch
 
 from saflab import training
-from saflab.config import TrainConfig
-from saflab.encoders import constant
-from saflab.gradients import mode_of
+from saflab.analysis.theorems import gradients
+from saflab.data.encoders import constant
 from saflab.models import build
 from saflab.ops import choose, has_triton
 from saflab.ops.agreement import agreement
-from saflab.rules import RULES
-from saflab.theory import gradients
+from saflab.rules import RULES, mode_of
+from saflab.training.config import TrainConfig
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
 
@@ -43,7 +42,7 @@ def test_kernels_agree_with_the_reference():
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("rule", list(RULES))
 def test_no_step_waits(rule, precision, few, config, watched):
-    run = training.Run(dataclasses.replace(config, rule=rule, precision=precision), few, None)
+    run = training.run.Run(dataclasses.replace(config, rule=rule, precision=precision), few, None)
     run.train_step(0.05)
     watched(True)
     told = []

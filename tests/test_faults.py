@@ -18,9 +18,10 @@ import pytest
 import recordings
 import torch
 
-from saflab import checkpoints, cli, data, events
-from saflab.download import arriving, fetch
-from saflab.training import RunEnd, RunStart, StepEnd, fit
+from saflab import cli, data
+from saflab.data.download import arriving, fetch
+from saflab.training import checkpoints, fit
+from saflab.training.events import RunEnd, RunStart, StepEnd
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 NOBODY = 65534
@@ -69,7 +70,7 @@ def test_a_full_disk_leaves_no_half_unpacked_data(tiny_disk, tmp_path):
             (target / archive.name).write_bytes(archive.read_bytes())
     found = sorted(p.name for p in target.iterdir())
     with pytest.raises(data.DataError, match=r"impossible.*(Free some space|name another)"):
-        events.load("nmnist", tiny_disk)
+        data.load("nmnist", tiny_disk)
     assert sorted(p.name for p in target.iterdir() if p.name != ".lock") == found
 
 
@@ -202,12 +203,12 @@ def test_a_broken_download_keeps_nothing_and_a_whole_one_is_checked(packed, monk
         with serving(sent, keep) as url:
             monkeypatch.setattr(NMNIST, "train_url", url)
             with pytest.raises(data.DataError, match=r"Nothing was kept; try again"):
-                events.load("nmnist", mine, download=True)
+                data.load("nmnist", mine, download=True)
         assert [p.name for p in mine.rglob("*")] in (["NMNIST", ".lock"], ["NMNIST"])
     with serving(body, len(body)) as url, serving((published / "test.zip").read_bytes(), None) as b:
         monkeypatch.setattr(NMNIST, "train_url", url)
         monkeypatch.setattr(NMNIST, "test_url", b)
-        found = events.load("nmnist", mine, download=True)
+        found = data.load("nmnist", mine, download=True)
     assert len(found.train_labels) == 12
     assert not half_written(mine)
 
@@ -238,7 +239,7 @@ def test_a_server_that_is_not_there_is_named(tmp_path):
 
 def unpack(root, queue):
     torch.set_num_threads(1)
-    queue.put(int(events.load("nmnist", root).train_images.sum()))
+    queue.put(int(data.load("nmnist", root).train_images.sum()))
 
 
 def test_two_processes_unpack_one_data_folder(packed):
@@ -275,7 +276,7 @@ def test_a_second_arrival_waits_for_the_first(tmp_path):
 def test_what_a_killed_process_left_is_removed(packed, few, small, tmp_path):
     published, _ = packed
     (published / ".arriving-killed").mkdir()
-    events.load("nmnist", published.parent)
+    data.load("nmnist", published.parent)
     assert not half_written(published)
     run = tmp_path / "run"
     run.mkdir()

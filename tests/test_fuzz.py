@@ -16,15 +16,18 @@ import pytest
 import torch
 from PIL import Image
 
-from saflab import checkpoints, cli, data, encoders, events, models, ops
-from saflab.config import TrainConfig
-from saflab.evaluation import evaluate
+from saflab import cli, data, models, ops
+from saflab.analysis.evaluation import evaluate
+from saflab.analysis.recording import record, record_neuron
+from saflab.data import encoders
+from saflab.data import event_cameras as events
+from saflab.data.inputs import Inputs
 from saflab.gradients import sequence
 from saflab.neurons import SURROGATES, LIFParams
 from saflab.ops import scan
-from saflab.record import record, record_neuron
 from saflab.rules import RULES
-from saflab.training import fit
+from saflab.training import checkpoints, fit
+from saflab.training.config import TrainConfig
 
 CASES, SEED = (int(os.environ.get(f"SAFLAB_{k}", d)) for k, d in (("FUZZ", 100), ("FUZZ_SEED", 0)))
 ODD = (
@@ -69,7 +72,7 @@ def classes(rng, n):
 
 
 def neuron(rng, path):
-    p = LIFParams(leak=pick(rng, [0.0, 0.5, 1.0]), threshold=pick(rng, [0.1, 1.0, 9]),
+    p = LIFParams(decay=pick(rng, [0.0, 0.5, 1.0]), threshold=pick(rng, [0.1, 1.0, 9]),
                   surrogate=pick(rng, SURROGATES), slope=pick(rng, [0.5, 4.0]))  # fmt: skip
     return record_neuron(torch.rand(4), p).s
 
@@ -155,9 +158,10 @@ def measuring(rng, path):
     mean, std = pick(rng, [([0.5], [0.2])], [([0.5], [0.0]), ([], []), ([0.5] * 3, [0.2] * 3),
                                              ([float("nan")], [1.0])])  # fmt: skip
     images = pixels(rng, 3, 1, 8, 8)
-    evaluate(network(rng), images, classes(rng, 3), mean=mean, std=std, steps=pick(rng, [1, 2]),
-             rule=pick(rng, list(RULES), ["x"]), batch=pick(rng, [1, 2, 50], [0, -1]),
-             encoder=pick(rng, ["constant", "poisson"], ["morse"]))  # fmt: skip
+    inputs = Inputs(mean=tuple(mean), std=tuple(std), steps=pick(rng, [1, 2]),
+                    encoder=pick(rng, ["constant", "poisson"], ["morse"]))  # fmt: skip
+    evaluate(network(rng), images, classes(rng, 3), inputs, rule=pick(rng, list(RULES), ["x"]),
+             batch=pick(rng, [1, 2, 50], [0, -1]))  # fmt: skip
 
 
 def checkpoint(rng, path):
@@ -228,7 +232,7 @@ def recording(rng, path):
 def command(rng, path):
     """A command line with odd values, on an odd folder."""
     good = {
-        "--rule": "saf_f", "--steps": "2", "--lr": "0.1", "--batch": "8", "--leak": "1",
+        "--rule": "saf_f", "--steps": "2", "--lr": "0.1", "--batch": "8", "--decay": "1",
         "--threshold": "0.5", "--mse": "0", "--encoder": "latency", "--model": "convnet",
         "--precision": "bfloat16", "--impl": "reference", "--chunk": "1", "--seed": "3",
         "--limit": "0", "--seeds": "2", "--channels": "3", "--surrogate": "arctan",

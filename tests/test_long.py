@@ -14,9 +14,10 @@ import ipywidgets
 import psutil
 import torch
 
-from saflab import data
-from saflab.config import TrainConfig
-from saflab.training import EpochEnd, RunEnd, StepEnd, fit
+from saflab.data import images as data
+from saflab.training.config import TrainConfig
+from saflab.training.events import EpochEnd, RunEnd, StepEnd
+from saflab.training.fit import fit
 from saflab.widgets import LiveTrainer
 
 LONG = bool(os.environ.get("SAFLAB_LONG"))

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from saflab.analysis.recording import record_neuron
 from saflab.neurons import (
     SURROGATES,
     LIFParams,
@@ -22,26 +23,25 @@ from saflab.neurons import (
     to_potential,
     total_weight,
 )
-from saflab.record import record_neuron
 
-leaks = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0.0, 1.0))
+decays = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(0.0, 1.0))
 thresholds = st.floats(0.05, 20.0)
 shapes = st.lists(st.integers(1, 5), min_size=1, max_size=3)
 
 
 @settings(max_examples=60, deadline=None)
-@given(leaks, thresholds, st.integers(1, 32), shapes, st.integers(0, 2**31))
-def test_saf_is_lif(leak, threshold, steps, shape, seed):
-    p = LIFParams(leak=leak, threshold=threshold)
+@given(decays, thresholds, st.integers(1, 32), shapes, st.integers(0, 2**31))
+def test_saf_is_lif(decay, threshold, steps, shape, seed):
+    p = LIFParams(decay=decay, threshold=threshold)
     generator = torch.Generator().manual_seed(seed)
     current = threshold * torch.randn(steps, *shape, dtype=torch.float64, generator=generator)
     zero = torch.zeros(shape, dtype=torch.float64)
     lif, saf, total = LIFState(zero, zero), SAFState(zero), zero
     for now in current:
-        total = leak * total + now
+        total = decay * total + now
         before = saf.a
         lif, saf = lif_step(now, lif, p), saf_step(total, saf, p)
-        assert torch.equal(lif.s, (saf.a - leak * before).round())
+        assert torch.equal(lif.s, (saf.a - decay * before).round())
         scale = max(1.0, threshold)
         assert torch.allclose(
             to_potential(total, before, p), lif.u, rtol=0, atol=1e-12 * scale * 32
@@ -50,14 +50,14 @@ def test_saf_is_lif(leak, threshold, steps, shape, seed):
 
 
 @settings(max_examples=60, deadline=None)
-@given(leaks, st.integers(1, 32), shapes, st.integers(0, 2**31))
-def test_accumulation_inverts_and_rates_stay_in_the_unit_interval(leak, steps, shape, seed):
+@given(decays, st.integers(1, 32), shapes, st.integers(0, 2**31))
+def test_accumulation_inverts_and_rates_stay_in_the_unit_interval(decay, steps, shape, seed):
     generator = torch.Generator().manual_seed(seed)
     spikes = (torch.rand(steps, *shape, generator=generator) < 0.5).double()
-    a = accumulate(spikes, leak)
-    assert torch.allclose(spikes_from_accumulation(a, leak), spikes, atol=1e-12)
-    weight = total_weight(leak, steps)
-    assert abs(weight - sum(leak**k for k in range(steps))) < 1e-9 * weight
+    a = accumulate(spikes, decay)
+    assert torch.allclose(spikes_from_accumulation(a, decay), spikes, atol=1e-12)
+    weight = total_weight(decay, steps)
+    assert abs(weight - sum(decay**k for k in range(steps))) < 1e-9 * weight
     rate = a[-1] / weight
     assert rate.min() >= 0
     assert rate.max() <= 1 + 1e-12
@@ -69,7 +69,7 @@ def test_half_leak_reads_spikes_as_binary_digits():
 
 
 def test_neuron_fires_at_equality_and_the_reset_decays():
-    seen = record_neuron(torch.tensor([1.0, 0.0, 0.5]), LIFParams(leak=0.5, threshold=1.0))
+    seen = record_neuron(torch.tensor([1.0, 0.0, 0.5]), LIFParams(decay=0.5, threshold=1.0))
     assert seen.s.flatten().tolist() == [1.0, 0.0, 0.0]
     assert seen.u.flatten().tolist() == [1.0, 0.0, 0.5]
 
@@ -112,8 +112,8 @@ def test_swap_and_rescale_separate_value_from_gradient():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"leak": 1.5}, r"leak in \[0, 1\], but found 1.5"),
-        ({"leak": float("nan")}, "leak"),
+        ({"decay": 1.5}, r"decay in \[0, 1\], but found 1.5"),
+        ({"decay": float("nan")}, "decay"),
         ({"threshold": 0.0}, "threshold above 0, but found 0.0"),
         ({"surrogate": "step"}, "surrogate in .* but found 'step'"),
         ({"slope": -1.0}, "slope above 0"),

@@ -43,7 +43,7 @@ c.CourseDirectory.db_url = f"sqlite:///{{folder}}/gradebook.db"
 # What a submission prints is shown to the teacher: no scripts in it.
 c.HTMLExporter.sanitize_html = True
 # nbgrader would run submissions as you. `saflab class grade` runs them in a sandbox.
-c.Autograde.sanitize_preprocessors = ["saflab.classroom.guard.Refuse"]
+c.Autograde.sanitize_preprocessors = ["saflab.classroom.nbgrader_guard.Refuse"]
 '''
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,99}")
 
@@ -115,6 +115,12 @@ def init(folder: Path, labs: Path) -> tuple[Course, list[str]]:
         )
     folder = folder.resolve()
     for name in names:
+        if "### BEGIN SOLUTION" not in (labs / name / f"{name}.ipynb").read_text(encoding="utf-8"):
+            raise ValueError(
+                f"Expected the source of {name}, but found it without solutions in {labs}: an "
+                "installed saflab holds labs as students get them. Run in a clone of the "
+                "repository, or pass --labs FOLDER."
+            )
         target = folder / "source" / name
         if not target.exists():
             partial = target.with_name(f".{name}.partial")

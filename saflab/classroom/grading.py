@@ -20,7 +20,6 @@ from typing import Any
 
 import nbformat
 
-from saflab.classroom import sandbox
 from saflab.classroom.collect import read, submitted
 from saflab.classroom.course import (
     Course,
@@ -28,9 +27,10 @@ from saflab.classroom.course import (
     gradebook,
     lock,
 )
-from saflab.classroom.isolation import Limits, problem
-from saflab.classroom.notebook import assemble, parse, seal, suspicious, unseal
 from saflab.classroom.release import Release, released
+from saflab.classroom.sandbox import run as sandbox
+from saflab.classroom.sandbox.walls import Limits, problem
+from saflab.classroom.submission import assemble, parse, seal, suspicious, unseal
 from saflab.files import write
 
 __all__ = ["STATUSES", "Record", "grade", "records"]

@@ -3,58 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from saflab.cli import (
-    bench,
-    classroom,
-    doctor,
-    evaluate,
-    export,
-    import_,
-    lab,
-    progress,
-    train,
-    verify,
-)
+import saflab
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
 
-COMMANDS: dict[str, ModuleType] = {
-    "lab": lab,
-    "train": train,
-    "eval": evaluate,
-    "export": export,
-    "import": import_,
-    "verify": verify,
-    "bench": bench,
-    "class": classroom,
-    "doctor": doctor,
-    "progress": progress,
+# Module of `saflab.cli` and help of each command: `saflab --help` imports none of them.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "lab": ("lab", "open the course in JupyterLab"),
+    "train": ("train", "train a network"),
+    "eval": ("eval", "evaluate a checkpoint, also as an LIF network"),
+    "export": ("export", "write a trained network in a format that others read (NIR)"),
+    "import": ("import_", "make a checkpoint of a network from elsewhere (NIR)"),
+    "verify": ("verify", "measure every theorem on random networks"),
+    "class": ("class_", "release and grade the labs of a class (docs/instructor.md)"),
+    "doctor": ("doctor", "show what this machine has, and what is missing"),
+    "progress": ("progress", "list lessons, exercises solved and minutes"),
 }
 
 
-def _parser() -> argparse.ArgumentParser:
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"saflab.cli.{COMMANDS[name][0]}")
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="saflab",
         description="Train spiking neural networks by spike accumulation forwarding (SAF).",
         epilog="Start with `saflab lab` (the course) or `saflab train` (under two minutes).",
     )
+    parser.add_argument("--version", action="version", version=f"saflab {saflab.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in COMMANDS.items():
-        description = getattr(module, "DESCRIPTION", module.HELP)
-        module.configure(commands.add_parser(name, help=module.HELP, description=description))
+    for name, (_, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name == chosen:  # the options of the others are not needed, nor what they import
+            _module(name).configure(command)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    chosen = next((a for a in arguments if a in COMMANDS), None)
+    options = _parser(chosen).parse_args(arguments)
     try:
-        return COMMANDS[options.command].run(options)
+        return _module(options.command).run(options)
     except ValueError as error:
         print(f"saflab: {error}", file=sys.stderr)
         return 2

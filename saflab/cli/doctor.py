@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "say what this machine has, and what is missing"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +22,8 @@ def run(options: argparse.Namespace) -> int:
 
     import torch
 
-    from saflab.data import DataError, cifar
+    from saflab.data.dataset import DataError
+    from saflab.data.images import cifar
     from saflab.machine import describe_machine
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "write a checkpoint in a format that others read (NIR)"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export, and return the exit status."""
-    from saflab.nir import export_checkpoint
+    from saflab.interop.nir import export_checkpoint
 
     graph = export_checkpoint(options.checkpoint, options.out)
     facts = graph.metadata

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "make a checkpoint of a network from elsewhere (NIR)"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Import, and return the exit status."""
-    from saflab.events import load
-    from saflab.nir import import_graph, notes, read_graph
+    from saflab.data.catalogue import load
+    from saflab.interop.nir import import_graph, notes, read_graph
 
     graph = read_graph(options.file)
     facts = notes(graph)

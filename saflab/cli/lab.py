@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
 
-__all__ = ["HELP", "configure", "course", "run"]
-
-HELP = "open the course in JupyterLab"
+__all__ = ["configure", "course", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder",
         default="saflab-course",
-        help="where an installed saflab puts your copy of the course (default ./saflab-course); "
-        "in a checkout that you can write to, its notebooks/ are opened as they are",
+        help="where your copy of the course is put, or lies already (default ./saflab-course)",
     )
     parser.add_argument(
         "options", nargs=argparse.REMAINDER, help="after --, passed on to jupyter lab"
@@ -26,27 +24,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def course(folder: Path) -> Path:
-    """Return the folder of the notebooks: a checkout's own if it is yours, else a copy in `folder`.
+    """Put a copy of the lessons and labs into `folder`, and return it.
 
-    A notebook that is in `folder` already is left as it is, with the student's work in it.
+    A notebook that is in `folder` already is left as it is, with the student's work in it, and labs
+    come without solutions and hidden tests.
 
     Raises:
         ValueError: If there are no notebooks, or `folder` cannot be written to.
     """
+    from saflab.course.lessons import course_folder, labs, notebooks
+    from saflab.course.student_version import student_version
     from saflab.files import write
-    from saflab.notebooks import PACKAGE, course_folder
 
     found = course_folder()
-    if found != PACKAGE / "course" and os.access(found, os.W_OK):
-        return found
     try:
-        for path in sorted(found.rglob("*.ipynb")):
+        for path in (*notebooks(found), *labs(found / "labs")):
             target = folder / path.relative_to(found)
             if not target.exists():
-                write(target, path.read_bytes())
+                notebook = json.loads(path.read_text(encoding="utf-8"))
+                if path.is_relative_to(found / "labs"):
+                    notebook = student_version(notebook)
+                write(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise ValueError(
-            f"Expected to put the course into {folder}, but found it impossible ({error}). Name "
+            f"Expected to put the course into {folder}, but it cannot be written ({error}). Name "
             "another folder with --folder."
         ) from error
     return folder
@@ -62,6 +63,6 @@ def run(options: argparse.Namespace) -> int:
         passed.append("--allow-root")
     command = [
         sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}",
-        "--ServerApp.jpserver_extensions=saflab_jupyter=True", *passed,
+        "--ServerApp.jpserver_extensions=saflab.course.jupyter_server=True", *passed,
     ]  # fmt: skip
     os.execv(sys.executable, command)

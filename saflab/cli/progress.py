@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "list lessons, exercises solved and minutes"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +15,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a line per lesson; return the exit status."""
-    from saflab.notebooks import course_folder
-    from saflab.progress import lessons, solved, state_file
+    from saflab.course.lessons import course_folder, lessons
+    from saflab.course.progress import solved, state_file
 
     folder = Path(options.notebooks) if options.notebooks else course_folder()
     found = lessons(folder)

@@ -11,9 +11,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-__all__ = ["DESCRIPTION", "HELP", "configure", "run"]
+__all__ = ["configure", "run"]
 
-HELP = "train a network"
 DESCRIPTION = (
     "Train a network. Without options: a small convolutional network by SAF-E on "
     "5,000 CIFAR-10 images where CIFAR-10 is found, else on scikit-learn's digits."
@@ -27,7 +26,7 @@ _HELP = {
     "model": "mlp, convnet (lab size), vgg11 (the papers'), vgg11f (feedback), resnet (skips)",
     "channels": "sizes: three for convnet, one for vgg11 and vgg11f, any number for mlp and resnet",
     "encoder": "constant, poisson or latency",
-    "leak": "leak λ = 1 − 1/τ, in [0, 1]",
+    "decay": "decay λ of the potential per step, in [0, 1]",
     "threshold": "firing threshold V",
     "epochs": "passes over the training images",
     "batch": "images per batch",
@@ -46,7 +45,7 @@ QUICK: dict[str, Any] = {"limit": 5000, "channels": (16, 32, 64), "augmentation"
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    from saflab.config import TrainConfig
+    from saflab.training.config import TrainConfig
 
     for field in fields(TrainConfig):
         flag, default = f"--{field.name.replace('_', '-')}", field.default
@@ -64,7 +63,9 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
+    parser.description = DESCRIPTION
     _add_config(parser)
+    parser.add_argument("--tau", type=float, help="time constant in steps, in place of --decay")
     parser.add_argument("--data", default="auto", help="auto, cifar10, cifar100, digits, or "
                         "recordings: nmnist, dvsgesture, cifar10dvs")  # fmt: skip
     parser.add_argument("--root", help="folder with the data (default: SAFLAB_DATA, ./data, …)")
@@ -81,11 +82,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, alone or as one of the processes of `torchrun`; return the exit status."""
-    from saflab.distributed import launched, members
+    from saflab.training.distributed import launched, members
 
     if not launched():
         return _train(options)
-    from saflab.config import TrainConfig
+    from saflab.training.config import TrainConfig
 
     with members(TrainConfig(device=options.device).torch_device()) as team:
         if team.leads:
@@ -95,8 +96,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from saflab.config import TrainConfig
-    from saflab.events import load
+    from saflab.data.catalogue import load
+    from saflab.training.config import TrainConfig
 
     quick = options.limit is None and options.channels is None and options.model == "convnet"
     limit = QUICK["limit"] if quick else (options.limit or None)
@@ -104,6 +105,7 @@ def _train(options: argparse.Namespace) -> int:
         options.data, options.root, steps=options.steps, download=options.download, limit=limit
     )
     values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
+    values["tau"] = options.tau
     if quick:
         values |= {name: QUICK[name] for name in ("channels", "augmentation")}
         print(
@@ -135,9 +137,9 @@ def _train(options: argparse.Namespace) -> int:
 def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -> float:
     from tqdm import tqdm
 
-    from saflab import checkpoints
-    from saflab.distributed import team
-    from saflab.training import EpochEnd, RunEnd, RunStart, StepEnd, fit
+    from saflab.training import checkpoints, fit
+    from saflab.training.distributed import team
+    from saflab.training.events import EpochEnd, RunEnd, RunStart, StepEnd
 
     # After torchrun has replaced a process, all go on from the last checkpoint.
     replaced = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["HELP", "configure", "run"]
-
-HELP = "measure every theorem on random networks"
+__all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure every claim; return 1 if one fails."""
-    from saflab.theory import TOLERANCE, verify
+    from saflab.analysis.theorems import TOLERANCE, verify
 
     rows = verify(options.cases, options.seed)
     width = max(len(row.name) for row in rows)

@@ -12,15 +12,15 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from saflab.figures import curves, traces
-from saflab.figures.axes import draw as draw
-from saflab.figures.axes import show as show
-from saflab.figures.lines import plot_groups as plot_groups
-from saflab.figures.lines import plot_lines as plot_lines
-from saflab.figures.lines import use_style as use_style
+from saflab.figures.draw_matplotlib import draw as draw
+from saflab.figures.draw_matplotlib import show as show
+from saflab.figures.draw_svg import html as html
+from saflab.figures.draw_svg import svg as svg
 from saflab.figures.panel import Panel as Panel
 from saflab.figures.panel import mark as mark
-from saflab.figures.svg import html as html
-from saflab.figures.svg import svg as svg
+from saflab.figures.series import plot_groups as plot_groups
+from saflab.figures.series import plot_lines as plot_lines
+from saflab.figures.series import use_style as use_style
 
 
 def _plot(panel: Callable[..., Panel]) -> Callable[..., Axes]:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from saflab.analysis.recording import Record
 from saflab.figures.panel import BLUE, COLOURS, GREY, ORANGE, RED, Panel, mark
 from saflab.neurons import LIFParams, surrogate_derivative
-from saflab.record import Record
 
 __all__ = ["bars", "firing_rates", "gradient_through_time", "progress", "rates_and_clamp",
            "surrogate"]  # fmt: skip

@@ -1,7 +1,7 @@
 """A picture before it is drawn: marks on a pair of axes, and one sentence that says what it shows.
 
-Matplotlib (`saflab.figures.axes`) and SVG (`saflab.figures.svg`) draw the same `Panel`, so a
-notebook's figure and an explorer's picture cannot differ in content.
+Matplotlib (`draw_matplotlib`) and SVG (`draw_svg`) draw the same `Panel`, so a notebook's
+figure and an explorer's picture cannot differ in content.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from saflab.analysis.recording import PopulationRecord, Record
 from saflab.figures.panel import BLUE, COLOURS, GREEN, GREY, ORANGE, RED, Panel, mark
 from saflab.neurons import total_weight
-from saflab.record import PopulationRecord, Record
 
 __all__ = ["accumulation", "binary_digits", "input_current", "membrane", "raster", "readout"]
 
@@ -106,8 +106,8 @@ def raster(record: PopulationRecord | Tensor, title: str = "Spikes", limit: int 
 
 def accumulation(record: PopulationRecord, index: int = 0) -> Panel:
     """Spike accumulation â[t], the most it could be (Λ[t]), and the spikes."""
-    a, s, leak = _one(record.a, index), _one(record.s, index), record.neuron.leak
-    most = np.array([total_weight(leak, t) for t in range(1, len(a) + 1)])
+    a, s, decay = _one(record.a, index), _one(record.s, index), record.neuron.decay
+    most = np.array([total_weight(decay, t) for t in range(1, len(a) + 1)])
     fired = np.flatnonzero(s > 0) + 1
     return Panel(
         title="Spike accumulation",
@@ -132,17 +132,17 @@ def binary_digits(record: PopulationRecord, index: int = 0, limit: int = 16) -> 
     """Digits of â[t] in base 2, one row per step: at λ = 1/2 they are the spike train itself.
 
     Args:
-        record: A population with leak 1/2.
+        record: A population with decay 1/2.
         index: Neuron of the first sample.
         limit: Steps shown.
 
     Raises:
-        ValueError: If the leak is not 1/2.
+        ValueError: If the decay is not 1/2.
     """
-    if record.neuron.leak != 0.5:
+    if record.neuron.decay != 0.5:
         raise ValueError(
-            f"Expected a leak of 0.5 to read â as a binary number, but found "
-            f"{record.neuron.leak}. Set leak = 0.5."
+            f"Expected a decay of 0.5 to read â as a binary number, but found "
+            f"{record.neuron.decay}. Set decay = 0.5."
         )
     a, s = _one(record.a, index)[:limit], _one(record.s, index)[:limit]
     # â < 2, so that the digit before the point and t − 1 digits after it hold it exactly.

@@ -34,7 +34,7 @@ def agreement(impl: str, device: torch.device, steps: int = 6) -> Agreement:
     Raises:
         ValueError: If `impl` cannot run on `device`.
     """
-    p, shape = LIFParams(leak=0.5, threshold=1.0), (steps, 8, 3, 33, 35)
+    p, shape = LIFParams(decay=0.5, threshold=1.0), (steps, 8, 3, 33, 35)
     draws = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0)).to(device)
     compared = flips = 0
     error = 0.0

@@ -68,7 +68,7 @@ class _SAF(torch.autograd.Function):
         for t, total in enumerate(totals):
             current, now = currents[t], out[t]
             x = scratch if kept is None else kept[t] if narrow is None else narrow
-            torch.mul(a, p.leak, out=now)
+            torch.mul(a, p.decay, out=now)
             torch.sub(current, now, alpha=p.threshold, out=x)
             # Compared into floats: adding booleans costs three times as much.
             now.add_(torch.ge(x, p.threshold, out=scratch))
@@ -104,10 +104,10 @@ class _OTTT(torch.autograd.Function):
         scratch = torch.empty_like(currents[0])
         u = u.clone()
         for t in range(currents.shape[0]):
-            u.sub_(s, alpha=p.threshold).mul_(p.leak).add_(currents[t])
+            u.sub_(s, alpha=p.threshold).mul_(p.decay).add_(currents[t])
             x = torch.sub(u, p.threshold, out=_place(kept, t, scratch))
             s = torch.ge(x, 0.0, out=spikes[t])
-            torch.mul(a, p.leak, out=traces[t]).add_(s)
+            torch.mul(a, p.decay, out=traces[t]).add_(s)
             a = traces[t]
             if kept is not None:
                 _keep(_derivative_(x, p), kept[t])
@@ -140,7 +140,7 @@ class _LIF(torch.autograd.Function):
         scratch = torch.empty_like(currents[0])
         u = u.clone()
         for t in range(currents.shape[0]):
-            u.sub_(s, alpha=p.threshold).mul_(p.leak).add_(currents[t])
+            u.sub_(s, alpha=p.threshold).mul_(p.decay).add_(currents[t])
             x = torch.sub(u, p.threshold, out=_place(kept, t, scratch))
             s = torch.ge(x, 0.0, out=spikes[t])
             if kept is not None:
@@ -154,13 +154,13 @@ class _LIF(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (kept,) = ctx.saved_tensors
         g_spikes, g_u_last = grads
-        leak, reset = ctx.p.leak, 0.0 if ctx.detach else ctx.p.leak * ctx.p.threshold
+        decay, reset = ctx.p.decay, 0.0 if ctx.detach else ctx.p.decay * ctx.p.threshold
         out = torch.empty_like(kept, dtype=g_u_last.dtype)
         g_u = torch.addcmul(g_u_last, g_spikes[-1], kept[-1], out=out[-1])
         for t in range(kept.shape[0] - 2, -1, -1):
             g_s = torch.sub(g_spikes[t], g_u, alpha=reset) if reset else g_spikes[t]
-            g_u = torch.mul(g_s, kept[t], out=out[t]).add_(g_u, alpha=leak)
-        first = g_u * leak
+            g_u = torch.mul(g_s, kept[t], out=out[t]).add_(g_u, alpha=decay)
+        first = g_u * decay
         return out, first, (None if ctx.detach else g_u * -reset), None, None, None
 
 

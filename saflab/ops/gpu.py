@@ -62,8 +62,8 @@ def _launch(kernel: Any, *tensors: Tensor, **rest: Any) -> None:
         )
 
 
-def _neuron(leak: float, threshold: float, surrogate: str, slope: float) -> dict[str, Any]:
-    return {"LEAK": leak, "THRESHOLD": threshold, "SURROGATE": surrogate, "SLOPE": slope}
+def _neuron(decay: float, threshold: float, surrogate: str, slope: float) -> dict[str, Any]:
+    return {"DECAY": decay, "THRESHOLD": threshold, "SURROGATE": surrogate, "SLOPE": slope}
 
 
 def _saf_room(currents: Tensor, before: Tensor, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,7 +77,7 @@ def _saf_room(currents: Tensor, before: Tensor, keep: bool) -> tuple[Tensor, Ten
 
 @custom_op("saflab::saf", mutates_args=())
 def _saf(
-    currents: Tensor, before: Tensor, leak: float, threshold: float, surrogate: str,
+    currents: Tensor, before: Tensor, decay: float, threshold: float, surrogate: str,
     slope: float, total: float, keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Û[1..C], â[0] → â[1..C], â[C] unrounded where that differs, σ'[1..C] if `keep`.
@@ -89,13 +89,13 @@ def _saf(
     before = _like(before, currents[0], before.dtype)
     _launch(
         kernels.saf_forward, currents, before, out, last, kept, TOTAL=total, KEEP=keep,
-        LAST=last.numel() > 0, **_neuron(leak, threshold, surrogate, slope),
+        LAST=last.numel() > 0, **_neuron(decay, threshold, surrogate, slope),
     )  # fmt: skip
     return out, last, kept
 
 
 @_saf.register_fake
-def _(currents, before, leak, threshold, surrogate, slope, total, keep):  # type: ignore[no-untyped-def]
+def _(currents, before, decay, threshold, surrogate, slope, total, keep):  # type: ignore[no-untyped-def]
     return _saf_room(_flat(currents), before, keep)
 
 
@@ -125,7 +125,7 @@ def _ottt_room(currents: Tensor, u: Tensor, keep: bool) -> tuple[Tensor, ...]:
 
 @custom_op("saflab::ottt", mutates_args=())
 def _ottt(
-    currents: Tensor, u: Tensor, s: Tensor, a: Tensor, leak: float, threshold: float,
+    currents: Tensor, u: Tensor, s: Tensor, a: Tensor, decay: float, threshold: float,
     surrogate: str, slope: float, keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """I[1..C], u, s, â → s[1..C], â[1..C], u[C], â[C] unrounded, σ'[1..C] if `keep`."""
@@ -134,13 +134,13 @@ def _ottt(
     before = (_like(x, currents[0], u.dtype) for x in (u, s, a))
     _launch(
         kernels.ottt_forward, currents, *before, spikes, traces, u_last, a_last, kept,
-        KEEP=keep, LAST=a_last.numel() > 0, **_neuron(leak, threshold, surrogate, slope),
+        KEEP=keep, LAST=a_last.numel() > 0, **_neuron(decay, threshold, surrogate, slope),
     )  # fmt: skip
     return spikes, traces, u_last, a_last, kept
 
 
 @_ottt.register_fake
-def _(currents, u, s, a, leak, threshold, surrogate, slope, keep):  # type: ignore[no-untyped-def]
+def _(currents, u, s, a, decay, threshold, surrogate, slope, keep):  # type: ignore[no-untyped-def]
     return _ottt_room(_flat(currents), u, keep)
 
 
@@ -169,7 +169,7 @@ def _lif_room(currents: Tensor, u: Tensor, keep: bool) -> tuple[Tensor, Tensor, 
 
 @custom_op("saflab::lif", mutates_args=())
 def _lif(
-    currents: Tensor, u: Tensor, s: Tensor, leak: float, threshold: float, surrogate: str,
+    currents: Tensor, u: Tensor, s: Tensor, decay: float, threshold: float, surrogate: str,
     slope: float, detach_reset: bool, keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """I[1..C], u, s → s[1..C], u[C], σ'[1..C] if `keep`."""
@@ -178,19 +178,19 @@ def _lif(
     before = (_like(x, currents[0], u.dtype) for x in (u, s))
     _launch(
         kernels.lif_forward, currents, *before, spikes, u_last, kept, KEEP=keep,
-        **_neuron(leak, threshold, surrogate, slope),
+        **_neuron(decay, threshold, surrogate, slope),
     )  # fmt: skip
     return spikes, u_last, kept
 
 
 @_lif.register_fake
-def _(currents, u, s, leak, threshold, surrogate, slope, detach_reset, keep):  # type: ignore[no-untyped-def]
+def _(currents, u, s, decay, threshold, surrogate, slope, detach_reset, keep):  # type: ignore[no-untyped-def]
     return _lif_room(_flat(currents), u, keep)
 
 
 @custom_op("saflab::lif_backward", mutates_args=())
 def _lif_backward(
-    kept: Tensor, g_spikes: Tensor, g_u: Tensor, leak: float, threshold: float, detach_reset: bool
+    kept: Tensor, g_spikes: Tensor, g_u: Tensor, decay: float, threshold: float, detach_reset: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """σ'[1..C], ∂ℓ/∂s[1..C], ∂ℓ/∂u[C] → ∂ℓ/∂I[1..C], ∂ℓ/∂u[0], ∂ℓ/∂s[0]."""
     kept = _flat(kept)
@@ -198,7 +198,7 @@ def _lif_backward(
     _launch(
         kernels.lif_backward, kept, _like(g_spikes, kept, kept.dtype),
         _like(g_u, kept[0], g_u.dtype), out, u_out, s_out,
-        LEAK=leak, THRESHOLD=threshold, DETACH=detach_reset,
+        DECAY=decay, THRESHOLD=threshold, DETACH=detach_reset,
     )  # fmt: skip
     return out, u_out, s_out
 
@@ -209,7 +209,7 @@ def _lif_backward_room(kept: Tensor, g_u: Tensor) -> tuple[Tensor, Tensor, Tenso
 
 
 @_lif_backward.register_fake
-def _(kept, g_spikes, g_u, leak, threshold, detach_reset):  # type: ignore[no-untyped-def]
+def _(kept, g_spikes, g_u, decay, threshold, detach_reset):  # type: ignore[no-untyped-def]
     return _lif_backward_room(_flat(kept), g_u)
 
 
@@ -217,7 +217,7 @@ def _lif_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) 
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(output[-1])
     ctx.save_for_backward(output[-1])
-    _, u, _, ctx.leak, ctx.threshold, _, _, ctx.detach, _ = inputs
+    _, u, _, ctx.decay, ctx.threshold, _, _, ctx.detach, _ = inputs
     ctx.wide = u.dtype
 
 
@@ -225,7 +225,7 @@ def _lif_gradient(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     (kept,) = ctx.saved_tensors
     g_spikes = torch.zeros_like(kept) if grads[0] is None else grads[0]
     g_u = torch.zeros_like(kept[0], dtype=ctx.wide) if grads[1] is None else grads[1]
-    g, u, s = _lif_backward(kept, g_spikes, g_u, ctx.leak, ctx.threshold, ctx.detach)
+    g, u, s = _lif_backward(kept, g_spikes, g_u, ctx.decay, ctx.threshold, ctx.detach)
     return g, u, None if ctx.detach else s, *(None,) * 6
 
 
@@ -233,14 +233,14 @@ _lif.register_autograd(_lif_gradient, setup_context=_lif_context)
 
 
 def _constants(p: LIFParams) -> tuple[float, float, str, float]:
-    return p.leak, p.threshold, p.surrogate, p.slope
+    return p.decay, p.threshold, p.surrogate, p.slope
 
 
 def saf(currents: Tensor, state: SAFState, p: LIFParams, start: int) -> tuple[Tensor, SAFState]:
     """As `reference.saf`, for steps start+1 … start+C."""
     keep = grows_graph(currents)
     # A kernel is compiled for each Λ[start], so one is named only where it matters.
-    total = total_weight(p.leak, start) if keep and p.surrogate == "clamp" else 0.0
+    total = total_weight(p.decay, start) if keep and p.surrogate == "clamp" else 0.0
     out, last, _ = _saf(currents, state.a.detach(), *_constants(p), total, keep)
     return out, SAFState(last if last.numel() else out[-1].detach())
 

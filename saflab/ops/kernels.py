@@ -42,7 +42,7 @@ def _derivative(
 @triton.jit
 def saf_forward(
     currents, before, out, last, kept, n,
-    STEPS: tl.constexpr, LEAK: tl.constexpr, THRESHOLD: tl.constexpr, SURROGATE: tl.constexpr,
+    STEPS: tl.constexpr, DECAY: tl.constexpr, THRESHOLD: tl.constexpr, SURROGATE: tl.constexpr,
     SLOPE: tl.constexpr, TOTAL: tl.constexpr, KEEP: tl.constexpr, LAST: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -56,12 +56,12 @@ def saf_forward(
     for t in range(STEPS):
         here = at + t * size
         current = tl.load(currents + here, mask=inside, other=0.0).to(a.dtype)
-        past = LEAK * a
+        past = DECAY * a
         x = tl.fma(past, tl.full(past.shape, -THRESHOLD, past.dtype), current) - THRESHOLD
         a = past + (x >= 0.0).to(a.dtype)
         tl.store(out + here, a, mask=inside)
         if KEEP:
-            total = LEAK * total + 1.0
+            total = DECAY * total + 1.0
             bound = (THRESHOLD * total).to(a.dtype)
             derivative = _derivative(x, current, bound, SURROGATE, SLOPE, THRESHOLD)
             tl.store(kept + here, derivative, mask=inside)
@@ -72,7 +72,7 @@ def saf_forward(
 @triton.jit
 def ottt_forward(
     currents, u_before, s_before, a_before, spikes, traces, u_last, a_last, kept, n,
-    STEPS: tl.constexpr, LEAK: tl.constexpr, THRESHOLD: tl.constexpr, SURROGATE: tl.constexpr,
+    STEPS: tl.constexpr, DECAY: tl.constexpr, THRESHOLD: tl.constexpr, SURROGATE: tl.constexpr,
     SLOPE: tl.constexpr, KEEP: tl.constexpr, LAST: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """I[1..C], u, s, â → s[1..C], â[1..C], u[C], σ'[1..C] (if KEEP), â[C] unrounded (if LAST)."""
@@ -85,10 +85,10 @@ def ottt_forward(
     for t in range(STEPS):
         here = at + t * size
         current = tl.load(currents + here, mask=inside, other=0.0).to(u.dtype)
-        u = LEAK * (u - THRESHOLD * s) + current
+        u = DECAY * (u - THRESHOLD * s) + current
         x = u - THRESHOLD
         s = (x >= 0.0).to(u.dtype)
-        a = LEAK * a + s
+        a = DECAY * a + s
         tl.store(spikes + here, s, mask=inside)
         tl.store(traces + here, a, mask=inside)
         if KEEP:
@@ -102,7 +102,7 @@ def ottt_forward(
 @triton.jit
 def lif_forward(
     currents, u_before, s_before, spikes, u_last, kept, n,
-    STEPS: tl.constexpr, LEAK: tl.constexpr, THRESHOLD: tl.constexpr, SURROGATE: tl.constexpr,
+    STEPS: tl.constexpr, DECAY: tl.constexpr, THRESHOLD: tl.constexpr, SURROGATE: tl.constexpr,
     SLOPE: tl.constexpr, KEEP: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """I[1..C], u, s → s[1..C], u[C], σ'[1..C] (if KEEP)."""
@@ -114,7 +114,7 @@ def lif_forward(
     for t in range(STEPS):
         here = at + t * size
         current = tl.load(currents + here, mask=inside, other=0.0).to(u.dtype)
-        u = LEAK * (u - THRESHOLD * s) + current
+        u = DECAY * (u - THRESHOLD * s) + current
         x = u - THRESHOLD
         s = (x >= 0.0).to(u.dtype)
         tl.store(spikes + here, s, mask=inside)
@@ -127,7 +127,7 @@ def lif_forward(
 @triton.jit
 def lif_backward(
     kept, grads, grads_u, out, u_out, s_out, n,
-    STEPS: tl.constexpr, LEAK: tl.constexpr, THRESHOLD: tl.constexpr, DETACH: tl.constexpr,
+    STEPS: tl.constexpr, DECAY: tl.constexpr, THRESHOLD: tl.constexpr, DETACH: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
     """∂ℓ/∂s[1..C], ∂ℓ/∂u[C] → ∂ℓ/∂I[1..C], ∂ℓ/∂u[0], ∂ℓ/∂s[0]; see `cpu._LIF`."""
@@ -142,7 +142,7 @@ def lif_backward(
         g_s += tl.load(grads + here, mask=inside, other=0.0).to(g_u.dtype)
         g_u += derivative * g_s
         tl.store(out + here, g_u, mask=inside)
-        g_u = LEAK * g_u
+        g_u = DECAY * g_u
         g_s = tl.zeros_like(g_u) if DETACH else -THRESHOLD * g_u
     tl.store(u_out + at, g_u, mask=inside)
     tl.store(s_out + at, g_s, mask=inside)

@@ -139,7 +139,7 @@ def scan(
         (spikes, traces), state = ops.ottt(currents, before, p)
         return (spikes.to(dtype), traces.to(dtype)), state
     else:
-        totals = [total_weight(p.leak, start + c + 1) for c in range(currents.shape[0])]
+        totals = [total_weight(p.decay, start + c + 1) for c in range(currents.shape[0])]
         out, state = ops.saf(currents, before, p, totals)
     return out.to(dtype), state
 

@@ -9,5 +9,5 @@ from saflab.widgets.explorers import EnergyExplorer as EnergyExplorer
 from saflab.widgets.explorers import GradientExplorer as GradientExplorer
 from saflab.widgets.explorers import NetworkPlayer as NetworkPlayer
 from saflab.widgets.explorers import SurrogateExplorer as SurrogateExplorer
-from saflab.widgets.neuron import NeuronExplorer as NeuronExplorer
-from saflab.widgets.trainer import LiveTrainer as LiveTrainer
+from saflab.widgets.live_trainer import LiveTrainer as LiveTrainer
+from saflab.widgets.neuron_explorer import NeuronExplorer as NeuronExplorer

@@ -11,11 +11,11 @@ import ipywidgets
 import torch
 import traitlets
 
+from saflab.figures.draw_svg import svg
 from saflab.figures.panel import Panel
-from saflab.figures.svg import svg
-from saflab.machine import release_threads
-from saflab.widgets.parts import Code, Picture, Slider, bundle
-from saflab.widgets.training import THREAD
+from saflab.widgets.background import THREAD
+from saflab.widgets.controls import Code, Picture, Slider, bundle
+from saflab.widgets.threads import release_threads
 
 __all__ = ["Explorer"]
 
@@ -24,7 +24,7 @@ class Explorer(ipywidgets.VBox):
     """Controls above a picture that follows them.
 
     Subclasses name a scene, its presets, and make one control per argument of the scene. Controls
-    are attributes: `explorer.leak.value = 0.9` moves the slider and redraws.
+    are attributes: `explorer.decay.value = 0.9` moves the slider and redraws.
 
     Args:
         controls: One widget with a `.value` per argument of the scene.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from saflab.figures import scenes
 from saflab.neurons import SURROGATES
+from saflab.widgets.controls import Slider
 from saflab.widgets.explorer import Explorer, choice, steps, switch
-from saflab.widgets.parts import Slider
 
 __all__ = ["AccumulationExplorer", "ClampExplorer", "CostExplorer", "DriftExplorer",
            "EnergyExplorer", "GradientExplorer", "NetworkPlayer", "SurrogateExplorer"]  # fmt: skip
@@ -18,17 +18,17 @@ class AccumulationExplorer(Explorer):
 
     scene = staticmethod(scenes.accumulation)
     presets = {  # noqa: RUF012
-        "binary digits": {"leak": 0.5, "strength": 0.7, "kind": "constant", "steps": 12},
-        "no leak: a counter": {"leak": 1.0, "strength": 0.4, "kind": "constant", "steps": 40},
-        "long memory": {"leak": 0.95, "strength": 0.7, "kind": "pulse", "steps": 200},
+        "binary digits": {"decay": 0.5, "strength": 0.7, "kind": "constant", "steps": 12},
+        "no decay: a counter": {"decay": 1.0, "strength": 0.4, "kind": "constant", "steps": 40},
+        "long memory": {"decay": 0.95, "strength": 0.7, "kind": "pulse", "steps": 200},
     }
 
     def __init__(self) -> None:
-        self.leak = Slider("leak λ", 0.5, 0.0, 1.0)
+        self.decay = Slider("decay λ", 0.5, 0.0, 1.0)
         self.strength = Slider("input strength", 0.7, -1.0, 3.0)
         self.kind = choice("input kind", INPUTS, "constant")
         self.steps = steps(12, 200)
-        super().__init__(leak=self.leak, strength=self.strength, kind=self.kind, steps=self.steps)
+        super().__init__(decay=self.decay, strength=self.strength, kind=self.kind, steps=self.steps)
 
 
 class SurrogateExplorer(Explorer):
@@ -53,18 +53,18 @@ class GradientExplorer(Explorer):
 
     scene = staticmethod(scenes.gradient)
     presets = {  # noqa: RUF012
-        "silent neuron": {"leak": 0.8, "strength": 0.1, "steps": 12},
-        "busy neuron: BPTT feels the reset": {"leak": 0.8, "strength": 0.6, "steps": 12},
-        "long memory": {"leak": 0.97, "strength": 0.2, "steps": 60},
+        "silent neuron": {"decay": 0.8, "strength": 0.1, "steps": 12},
+        "busy neuron: BPTT feels the reset": {"decay": 0.8, "strength": 0.6, "steps": 12},
+        "long memory": {"decay": 0.97, "strength": 0.2, "steps": 60},
     }
 
     def __init__(self) -> None:
-        self.leak = Slider("leak λ", 0.8, 0.0, 1.0)
+        self.decay = Slider("decay λ", 0.8, 0.0, 1.0)
         self.strength = Slider("input strength", 0.4, 0.0, 2.0)
         self.kind = choice("input kind", INPUTS, "constant")
         self.steps = steps(12)
         self.slope = Slider("slope α", 4.0, 0.5, 10.0, 0.1)
-        super().__init__(leak=self.leak, strength=self.strength, kind=self.kind,
+        super().__init__(decay=self.decay, strength=self.strength, kind=self.kind,
                          steps=self.steps, slope=self.slope)  # fmt: skip
 
 
@@ -81,8 +81,8 @@ class DriftExplorer(Explorer):
     def __init__(self) -> None:
         self.lr = Slider("learning rate", 1.0, 0.0, 5.0, 0.05)
         self.steps = steps(6, 20)
-        self.leak = Slider("leak λ", 0.5, 0.0, 1.0)
-        super().__init__(lr=self.lr, steps=self.steps, leak=self.leak)
+        self.decay = Slider("decay λ", 0.5, 0.0, 1.0)
+        super().__init__(lr=self.lr, steps=self.steps, decay=self.decay)
 
 
 class ClampExplorer(Explorer):
@@ -90,16 +90,16 @@ class ClampExplorer(Explorer):
 
     scene = staticmethod(scenes.clamp)
     presets = {  # noqa: RUF012
-        "few steps": {"steps": 4, "leak": 0.5},
-        "no leak, many steps": {"steps": 100, "leak": 1.0},
-        "leaky, many steps": {"steps": 100, "leak": 0.5},
+        "few steps": {"steps": 4, "decay": 0.5},
+        "no decay, many steps": {"steps": 100, "decay": 1.0},
+        "leaky, many steps": {"steps": 100, "decay": 0.5},
     }
 
     def __init__(self) -> None:
         self.steps = steps(12, 200)
-        self.leak = Slider("leak λ", 0.5, 0.0, 1.0)
+        self.decay = Slider("decay λ", 0.5, 0.0, 1.0)
         self.threshold = Slider("threshold V", 1.0, 0.1, 3.0, 0.05)
-        super().__init__(steps=self.steps, leak=self.leak, threshold=self.threshold)
+        super().__init__(steps=self.steps, decay=self.decay, threshold=self.threshold)
 
 
 class CostExplorer(Explorer):

@@ -8,7 +8,7 @@ import anywidget
 import traitlets
 
 from saflab.figures.traces import count
-from saflab.widgets.parts import source
+from saflab.widgets.controls import source
 
 __all__ = ["Strip", "compare_drawn", "compare_first", "compare_number"]
 

@@ -20,8 +20,9 @@ pytest.importorskip("nbgrader")
 
 from classroom.lab import CLASS, LIMITS, hand_in, lab
 
-from saflab.classroom import isolation, sandbox
 from saflab.classroom.course import find, gradebook, lock
+from saflab.classroom.sandbox import run as sandbox
+from saflab.classroom.sandbox import walls as isolation
 from saflab.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]

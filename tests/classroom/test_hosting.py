@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from traitlets.config.loader import PyFileConfigLoader
 
-from saflab.bench import kernels
+from benchmarks import student_kernels as kernels
 from saflab.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from saflab.bench.browser import chromium
+from tools.browser import chromium
 
 
 def pytest_collection_modifyitems(items):

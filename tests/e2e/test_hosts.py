@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from test_lab import label, wait_for
 
-from saflab.bench.browser import open_lab
+from tools.browser import open_lab
 
 PACKAGES = {
     "vscode": ("@vscode/jupyter-ipywidgets8@1.0.9", "dist/ipywidgets.js"),
@@ -59,13 +59,13 @@ def test_explorer_and_trainer_live_in_another_host(host, scripts):
         page.evaluate("show('from saflab import widgets; e = widgets.NeuronExplorer(); e')")
         shown.locator(".saflab-picture svg").first.wait_for(timeout=30_000)
         before = label(shown)
-        shown.get_by_role("slider", name="leak λ").focus()
+        shown.get_by_role("slider", name="decay λ").focus()
         page.keyboard.press("ArrowLeft")
         wait_for(lambda: label(shown) != before)
-        shown.get_by_label("Preset").select_option("no leak: a counter")
+        shown.get_by_label("Preset").select_option("no decay: a counter")
         wait_for(lambda: "peaks at 1.00" in label(shown))
         shown.get_by_role("button", name="Copy as code").click()
-        wait_for(lambda: "scenes.neuron(leak=1.0" in shown.locator("pre").inner_text())
+        wait_for(lambda: "scenes.neuron(decay=1.0" in shown.locator("pre").inner_text())
 
         page.evaluate("""show(`t = widgets.LiveTrainer(channels=(32, 32), batch=50)
 t.data.value, t.epochs.value = "digits", 300

@@ -7,7 +7,7 @@ from typing import Any
 import cifar_sample
 import pytest
 
-from saflab.bench.browser import open_lab
+from tools.browser import open_lab
 
 EXPLORER = "from saflab import widgets\ne = widgets.NeuronExplorer()\ne"
 TRAINER = """from saflab import widgets
@@ -29,7 +29,7 @@ made = [svg(panel("a < b", [0, 1, 2])), svg(panel("a & 'b'", [0, 2, 2])),
         svg(panel('"c" > a', [2, 1, 0])), svg(panel("d", [2, 1, 0], mark("level", 1)))]
 """
 IN_TURN = """import ipywidgets
-from saflab.widgets.parts import Picture
+from saflab.widgets.controls import Picture
 p, b, rest = Picture(pictures=made[:1]), ipywidgets.Button(description="next"), iter(made[1:])
 b.on_click(lambda _: setattr(p, "pictures", [next(rest)]))
 ipywidgets.VBox([b, p])"""
@@ -75,40 +75,40 @@ def wait_for(condition, seconds=20.0):
 
 def test_neuron_explorer_by_keyboard_mouse_and_number(lab):
     page = lab(EXPLORER)
-    leak = page.get_by_role("slider", name="leak λ")
+    decay = page.get_by_role("slider", name="decay λ")
     before = label(page)
     assert "12 spikes in 50 steps" in before
-    leak.focus()
+    decay.focus()
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
     wait_for(lambda: label(page) != before)
-    assert leak.input_value() == "0.85"
+    assert decay.input_value() == "0.85"
 
     before = label(page)
-    box = leak.bounding_box()
+    box = decay.bounding_box()
     page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + box["height"] / 2, steps=8)
     page.mouse.up()
     wait_for(lambda: "No spike in 50 steps" in label(page))
 
-    number = page.get_by_role("spinbutton", name="leak λ, exact value")
+    number = page.get_by_role("spinbutton", name="decay λ, exact value")
     number.fill("0.9")
     number.press("Enter")
     wait_for(lambda: "12 spikes in 50 steps" in label(page))
-    assert leak.input_value() == "0.9"
+    assert decay.input_value() == "0.9"
 
     number.fill("7")  # beyond the range: both boxes show what was made of it
     number.press("Enter")
     wait_for(lambda: number.input_value() == "1")
 
-    leak.focus()
+    decay.focus()
     page.get_by_label("Preset").select_option("leaks too much to fire")
-    wait_for(lambda: leak.input_value() == "0.5")
-    page.get_by_label("Preset").select_option("no leak: a counter")
-    wait_for(lambda: leak.input_value() == "1")
+    wait_for(lambda: decay.input_value() == "0.5")
+    page.get_by_label("Preset").select_option("no decay: a counter")
+    wait_for(lambda: decay.input_value() == "1")
     page.get_by_role("button", name="Copy as code").click()
-    wait_for(lambda: "scenes.neuron(leak=1.0" in page.locator(".jp-OutputArea pre").inner_text())
+    wait_for(lambda: "scenes.neuron(decay=1.0" in page.locator(".jp-OutputArea pre").inner_text())
 
 
 def test_a_picture_changed_in_place_is_the_one_that_python_drew(lab):
@@ -127,7 +127,7 @@ def test_notebook_7_shows_and_moves_the_same_widget():
     with open_lab([EXPLORER], app="notebook") as page:
         page.locator(".saflab-picture svg").first.wait_for(timeout=60_000)
         before = label(page)
-        page.get_by_role("slider", name="leak λ").focus()
+        page.get_by_role("slider", name="decay λ").focus()
         page.keyboard.press("ArrowLeft")
         wait_for(lambda: label(page) != before)
         assert page.locator(".saflab-error:visible").count() == 0

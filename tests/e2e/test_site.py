@@ -2,8 +2,9 @@
 
 from playwright.sync_api import sync_playwright
 
-from saflab.bench.browser import chromium
-from saflab.notebooks import build_site, notebooks
+from saflab.course.lessons import notebooks
+from tools.browser import chromium
+from tools.site import build_site
 
 
 def test_click_through_the_course_offline(tmp_path):

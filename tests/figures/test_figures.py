@@ -11,6 +11,7 @@ import torch
 from matplotlib import pyplot
 
 from saflab import RULES, LIFParams, figures, record_neuron
+from saflab.analysis import angle, credit, passes
 from saflab.figures import scenes
 from saflab.figures.panel import Panel, mark
 
@@ -22,7 +23,7 @@ SCENES = ["accumulation", "clamp", "cost", "drift", "energy", "gradient", "neuro
 
 @pytest.fixture
 def seen():
-    return record_neuron(torch.full((12,), 0.7), LIFParams(leak=0.5))
+    return record_neuron(torch.full((12,), 0.7), LIFParams(decay=0.5))
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -74,18 +75,18 @@ def test_binary_digits_are_the_spike_train_backwards(seen):
     for t, row in enumerate(panel.marks[0].y):
         np.testing.assert_array_equal(row[: t + 1], spikes[t::-1][: t + 1])
     assert "read backwards" in panel.says
-    with pytest.raises(ValueError, match=r"Expected a leak of 0\.5.*Set leak = 0\.5"):
-        figures.plot_binary_digits(record_neuron(torch.ones(3), LIFParams(leak=0.9)))
+    with pytest.raises(ValueError, match=r"Expected a decay of 0\.5.*Set decay = 0\.5"):
+        figures.plot_binary_digits(record_neuron(torch.ones(3), LIFParams(decay=0.9)))
 
 
 def test_passes_are_those_of_the_cost_table():
-    counted = {name: scenes.passes(RULES[name], 6, fused=False) for name in RULES}
+    counted = {name: passes(RULES[name], 6, fused=False) for name in RULES}
     assert (counted["ottt_a"], counted["saf_e"], counted["saf_f"]) == (24, 18, 8)
-    assert scenes.passes(RULES["ottt_a"], 6, fused=True) == 18
+    assert passes(RULES["ottt_a"], 6, fused=True) == 18
 
 
 def test_credit_of_ottt_and_saf_agree_and_bptt_differs():
-    parts = scenes.credit(torch.full((10,), 0.4), LIFParams(leak=0.8))
+    parts = credit(torch.full((10,), 0.4), LIFParams(decay=0.8))
     torch.testing.assert_close(parts["OTTT"], parts["SAF"], rtol=1e-12, atol=0)
     assert not torch.allclose(parts["BPTT"], parts["SAF"])
 
@@ -96,14 +97,14 @@ def test_drift_vanishes_with_the_learning_rate():
 
 
 def test_clamp_distance_shrinks_without_leak():
-    few, many = (scenes.clamp(steps=n, leak=1.0)[1].marks[0].y[-1] for n in (5, 100))
+    few, many = (scenes.clamp(steps=n, decay=1.0)[1].marks[0].y[-1] for n in (5, 100))
     assert many < few / 5
 
 
 def test_angle_is_accurate_near_zero_and_right():
     x = torch.tensor([1.0, 0.0], dtype=torch.float64)
-    assert scenes.angle(x, torch.tensor([1.0, 1e-9])) == pytest.approx(np.degrees(1e-9), rel=1e-6)
-    assert scenes.angle(x, torch.tensor([0.0, 2.0])) == pytest.approx(90.0)
+    assert angle(x, torch.tensor([1.0, 1e-9])) == pytest.approx(np.degrees(1e-9), rel=1e-6)
+    assert angle(x, torch.tensor([0.0, 2.0])) == pytest.approx(90.0)
 
 
 def test_path_follows_the_data():

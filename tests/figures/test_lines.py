@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from saflab import figures
-from saflab.figures.axes import PAPER
+from saflab.figures.draw_matplotlib import PAPER
 
 matplotlib.use("Agg")
 

@@ -12,8 +12,8 @@ from IPython.core.formatters import DisplayFormatter
 
 from saflab import figures, widgets
 from saflab.figures import scenes
-from saflab.widgets.parts import Slider
-from saflab.widgets.training import THREAD
+from saflab.widgets.background import THREAD
+from saflab.widgets.controls import Slider
 
 NAMES = ["AccumulationExplorer", "ClampExplorer", "CostExplorer", "DriftExplorer",
          "EnergyExplorer", "GradientExplorer", "NetworkPlayer", "NeuronExplorer",
@@ -88,15 +88,15 @@ def test_one_draw_for_several_values(monkeypatch):
     explorer = widgets.NeuronExplorer()
     draws = []
     monkeypatch.setattr(type(explorer), "shown", lambda self: draws.append(1) or ())
-    explorer.set(leak=0.5, threshold=2.0, steps=20)
+    explorer.set(decay=0.5, threshold=2.0, steps=20)
     assert draws == [1]
 
 
 def test_leak_decides_whether_the_neuron_fires():
     explorer = widgets.NeuronExplorer()
-    explorer.set(leak=0.9, strength=0.3, steps=50)
+    explorer.set(decay=0.9, strength=0.3, steps=50)
     assert explorer.sentence.startswith("12 spikes in 50 steps, the first at step 4")
-    explorer.leak.value = 0.5
+    explorer.decay.value = 0.5
     assert explorer.sentence.startswith("No spike in 50 steps")
 
 
@@ -142,14 +142,14 @@ def test_prediction_hides_the_spikes_until_revealed():
     assert explorer.answer.layout.display == ""
     explorer.reveal_button.click()
     assert "12 spikes" in explorer.sentence
-    explorer.leak.value = 0.8
+    explorer.decay.value = 0.8
     assert "spike" not in explorer.sentence
 
 
 def test_slider_refuses_values_out_of_range_and_unknown_controls():
     explorer = widgets.NeuronExplorer()
-    with pytest.raises(ValueError, match=r"Expected leak λ in \[0, 1\], but found 1\.5"):
-        explorer.leak.value = 1.5
+    with pytest.raises(ValueError, match=r"Expected decay λ in \[0, 1\], but found 1\.5"):
+        explorer.decay.value = 1.5
     with pytest.raises(ValueError, match="Expected a control in"):
         explorer.set(tau=2.0)
 
@@ -164,7 +164,7 @@ def test_library_error_is_shown_not_raised(monkeypatch):
 
 def test_payload_is_light_with_200_steps():
     explorer = widgets.NeuronExplorer()
-    explorer.set(steps=200, strength=1.0, leak=0.97)
+    explorer.set(steps=200, strength=1.0, decay=0.97)
     assert len(explorer.view.picture) < 20_000
     assert len(scenes.neuron(steps=200)) == 2
 
@@ -172,13 +172,13 @@ def test_payload_is_light_with_200_steps():
 def test_a_picture_takes_one_thread_but_none_from_a_training_run(monkeypatch):
     explorer, calls, over = widgets.NeuronExplorer(), [], threading.Event()
     monkeypatch.setattr(torch, "set_num_threads", calls.append)
-    for leak in (0.6, 0.7):
-        explorer.leak.value = leak
+    for decay in (0.6, 0.7):
+        explorer.decay.value = decay
     assert calls[:2] == [1, torch.get_num_threads()]
     calls.clear()
     training = threading.Thread(target=over.wait, name=THREAD)
     training.start()
-    explorer.leak.value = 0.8
+    explorer.decay.value = 0.8
     over.set()
     training.join()
     assert calls == []

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-import saflab_jupyter
+import saflab.course.jupyter_server
 
 
 class Connection:
@@ -19,7 +19,7 @@ class Connection:
 def test_loading_it_turns_off_the_delay_of_every_kernel_connection():
     settings = {"kernel_websocket_connection_class": Connection}
     server = SimpleNamespace(web_app=SimpleNamespace(settings=settings))
-    saflab_jupyter._load_jupyter_server_extension(server)
+    saflab.course.jupyter_server._load_jupyter_server_extension(server)
     calls = []
     connection = settings["kernel_websocket_connection_class"](
         SimpleNamespace(set_nodelay=calls.append)
@@ -38,7 +38,9 @@ def test_jupyter_still_has_the_setting_that_is_replaced():
 
 
 def test_installing_saflab_enables_it():
-    folder = Path(saflab_jupyter.__file__).parent
-    enabled = json.loads((folder / "saflab_jupyter.json").read_text(encoding="utf-8"))
-    assert enabled == {"ServerApp": {"jpserver_extensions": {"saflab_jupyter": True}}}
-    assert saflab_jupyter._jupyter_server_extension_points() == [{"module": "saflab_jupyter"}]
+    folder = Path(saflab.course.jupyter_server.__file__).parent
+    enabled = json.loads((folder / "jupyter_server.json").read_text(encoding="utf-8"))
+    assert enabled == {"ServerApp": {"jpserver_extensions": {"saflab.course.jupyter_server": True}}}
+    assert saflab.course.jupyter_server._jupyter_server_extension_points() == [
+        {"module": "saflab.course.jupyter_server"}
+    ]

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from saflab import data, machine, training
-from saflab.config import TrainConfig
+from saflab import data, training
+from saflab.training.config import TrainConfig
 from saflab.widgets import LiveTrainer
-from saflab.widgets.training import THREAD
+from saflab.widgets import threads as openmp
+from saflab.widgets.background import THREAD
 
 SETTINGS = {"channels": (32, 32), "batch": 50}
 
@@ -83,7 +84,7 @@ def test_the_picture_and_the_state_stay_in_a_saved_notebook(trainer):
 
 def test_frames_and_angles_keep_to_their_shares_of_the_time(trainer, monkeypatch):
     """A picture, or an angle, that takes long must not slow the training much."""
-    from saflab.widgets import training as module
+    from saflab.widgets import background as module
 
     def busy(seconds):
         end = time.thread_time() + seconds
@@ -93,7 +94,7 @@ def test_frames_and_angles_keep_to_their_shares_of_the_time(trainer, monkeypatch
     angle, draw = module.gradient_angle, trainer._draw
     angles, frames = [], []
     monkeypatch.setattr(
-        module, "gradient_angle", lambda *a: (busy(0.1), angles.append(1), angle(*a))[-1]
+        module, "gradient_angle", lambda *a, **k: (busy(0.1), angles.append(1), angle(*a, **k))[-1]
     )
     monkeypatch.setattr(
         trainer, "_draw", lambda *a: (busy(0.02), frames.append(time.monotonic()), draw(*a))[-1]
@@ -118,7 +119,7 @@ def test_a_background_training_finds_no_idle_workers_of_the_notebook(trainer):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        machine.release_threads()
+        openmp.release_threads()
         time.sleep(0.1)
         without = alive()
         torch.relu(torch.randn(10**6))
@@ -231,7 +232,7 @@ def test_an_exception_in_the_thread_reaches_the_widget(trainer, monkeypatch):
         raise MemoryError("too much")
         yield
 
-    monkeypatch.setattr("saflab.widgets.training.fit", broken)
+    monkeypatch.setattr("saflab.widgets.background.fit", broken)
     trainer.start()
     until(lambda: trainer.error)
     assert "MemoryError: too much" in trainer.error

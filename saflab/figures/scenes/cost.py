@@ -1,36 +1,13 @@
-"""What each rule computes and keeps, counted from the switches of its row in `RULES`."""
+"""The cost scene: what each rule computes and keeps."""
 
 from __future__ import annotations
 
+from saflab.analysis.cost import kept_steps, passes
 from saflab.figures.curves import bars
 from saflab.figures.panel import Panel
-from saflab.rules import RULES, Rule
+from saflab.rules import RULES
 
-__all__ = ["cost", "kept_steps", "passes"]
-
-
-def passes(rule: Rule, steps: int, *, fused: bool = True) -> int:
-    """Return forward and backward passes over each synapse for T = `steps` steps.
-
-    One forward pass per step, two when value and gradient travel separately; two backward
-    passes (input and weights) per step that the gradient sees, per gradient path as well.
-
-    Args:
-        rule: A row of `RULES`.
-        steps: T ≥ 1.
-        fused: OTTT with one forward pass instead of the published two.
-    """
-    if steps < 1:
-        raise ValueError(f"Expected T ≥ 1 steps, but found {steps}. Use e.g. 6.")
-    forward = 2 if rule.carries == "spikes+trace" and not fused else 1
-    # The published second path adds a forward pass; backward stays at input and weights.
-    seen = 1 if rule.graph == "last" else steps
-    return forward * steps + 2 * seen
-
-
-def kept_steps(rule: Rule, steps: int) -> int:
-    """Return for how many steps the tensors of backward are kept at once."""
-    return steps if rule.graph == "time" else 1
+__all__ = ["cost"]
 
 
 def cost(steps: int = 6, fused: bool = False) -> tuple[Panel, ...]:

@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from saflab.encoders import constant
+from saflab.analysis.gradient_angles import angle, credit, step_gradients
+from saflab.analysis.recording import record_neuron
+from saflab.data.encoders import constant
 from saflab.figures.curves import gradient_through_time
 from saflab.figures.panel import BLUE, GREY, Panel, mark
 from saflab.figures.scenes.neuron import current
 from saflab.figures.traces import membrane
-from saflab.network import Connection, Network
-from saflab.neurons import LIFParams, accumulate, swap
-from saflab.ops import scan
-from saflab.record import record_neuron
-from saflab.synapses import Linear, Synapse
-from saflab.theory import step_gradients
+from saflab.network.linear_maps import Linear
+from saflab.network.network import Connection, Network
+from saflab.network.synapses import Synapse
+from saflab.neurons import LIFParams
 
-__all__ = ["angle", "credit", "drift", "flat_gradient", "gradient"]
-
-
-def credit(train: Tensor, p: LIFParams) -> dict[str, Tensor]:
-    """Return ∂s[T]/∂s_in[k] of each rule for one neuron with weight 1, by autograd.
-
-    Args:
-        train: Input s_in[t], shape (T,).
-        p: Neuron constants.
-    """
-    out = {}
-    for name, kind in (("BPTT", "lif"), ("OTTT", "ottt"), ("SAF", "saf")):
-        source = train.double().view(-1, 1, 1).clone().requires_grad_()
-        trace = accumulate(source, p.leak)
-        currents = {"lif": source, "ottt": swap(source, trace), "saf": trace}[kind]
-        found, _ = scan(kind, currents, None, p)
-        last = found[0][-1] if kind == "ottt" else found[-1]
-        (grad,) = torch.autograd.grad(last.sum(), source)
-        out[name] = grad.flatten()
-    return out
+__all__ = ["drift", "gradient"]
 
 
 def gradient(
-    leak: float = 0.8,
+    decay: float = 0.8,
     strength: float = 0.4,
     kind: str = "constant",
     steps: int = 12,
@@ -49,39 +30,24 @@ def gradient(
     """What BPTT, OTTT and SAF credit each earlier input with, and the potential itself.
 
     Args:
-        leak: λ in [0, 1].
+        decay: λ in [0, 1].
         strength: Factor of the input.
         kind: One of `INPUTS`.
         steps: T ≥ 1.
         slope: Steepness α > 0 of the sigmoid surrogate.
     """
-    p = LIFParams(leak=leak, slope=slope)
+    p = LIFParams(decay=decay, slope=slope)
     train = current(kind, strength, steps)
     return gradient_through_time(credit(train, p)), membrane(record_neuron(train, p))
 
 
-def flat_gradient(network: Network) -> Tensor:
-    """Return all gradients of `network` as one vector."""
-    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
-
-
-def angle(x: Tensor, y: Tensor) -> float:
-    """Return the angle between two vectors in degrees; 0 if both vanish."""
-    x, y = x.double(), y.double()
-    if not (x.norm() and y.norm()):
-        return 0.0
-    x, y = x / x.norm(), y / y.norm()
-    # Accurate near 0, where arccos loses half of the digits.
-    return float(torch.rad2deg(2.0 * torch.atan2((x - y).norm(), (x + y).norm())))
-
-
-def drift(lr: float = 0.1, steps: int = 6, leak: float = 0.5, seed: int = 0) -> tuple[Panel, ...]:
+def drift(lr: float = 0.1, steps: int = 6, decay: float = 0.5, seed: int = 0) -> tuple[Panel, ...]:
     """Angle between SAF-E's and OTTT's gradient when the weights move at every step.
 
     Args:
         lr: Learning rate ≥ 0 of the step taken after every time step.
         steps: T ≥ 1.
-        leak: λ in [0, 1].
+        decay: λ in [0, 1].
         seed: Of the weights and the random batch.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -90,7 +56,7 @@ def drift(lr: float = 0.1, steps: int = 6, leak: float = 0.5, seed: int = 0) -> 
     with torch.random.fork_rng(devices=[]):
         hidden, readout = Linear(64, 32), Linear(32, 10)
     ends = [Connection(0, 1, Synapse(nn.Flatten(), hidden)), Connection(1, 2, Synapse(readout))]
-    network = Network(ends, LIFParams(leak=leak)).double()
+    network = Network(ends, LIFParams(decay=decay)).double()
     for layer in (hidden, readout):  # drawn in float64, whatever a notebook's default is
         for p in layer.parameters():
             nn.init.uniform_(p, -(layer.in_features**-0.5), layer.in_features**-0.5, generator)

@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-import torch
 from torch import Tensor
 
-from saflab.data import Dataset, digits
-from saflab.encoders import constant
-from saflab.energy import ADD_PJ, MAC_PJ, SpikeCounter
+from saflab.analysis.energy import ADD_PJ, MAC_PJ, SpikeCounter
+from saflab.analysis.recording import record
+from saflab.data.encoders import constant
+from saflab.data.images import digits
 from saflab.figures.curves import bars, firing_rates
 from saflab.figures.panel import BLUE, ORANGE, Panel, mark
 from saflab.figures.traces import raster, readout
-from saflab.gradients import predict, sequence
-from saflab.models import mlp
-from saflab.network import Network
-from saflab.neurons import LIFParams
-from saflab.record import record
+from saflab.gradients import predict
+from saflab.training.small_network import small_network
 
-__all__ = ["energy", "player", "small_network"]
-
-
-@lru_cache(maxsize=1)
-def _data() -> Dataset:
-    return digits()
-
-
-@lru_cache(maxsize=4)
-def small_network(leak: float = 0.5, seed: int = 0) -> Network:
-    """Return a 64-64-48-10 network trained with SAF-E on the bundled digits (a second or so)."""
-    data = _data()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = mlp(hidden=(64, 48), neuron=LIFParams(leak=leak))
-        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
-        for _ in range(4):
-            for index in torch.randperm(len(data.train_labels)).split(64):
-                x = constant(data.train_images[index] / 255.0, 4)
-                optimizer.zero_grad()
-                for _ in sequence(network, x, data.train_labels[index], "saf_e", chunk=4):
-                    pass
-                optimizer.step()
-    return network
+__all__ = ["energy", "player"]
 
 
 def _test(limit: int | None = None) -> tuple[Tensor, Tensor]:
-    data = _data()
+    data = digits()
     return data.test_images[:limit] / 255.0, data.test_labels[:limit]
 
 
@@ -78,14 +50,14 @@ def player(image: int = 0, step: int = 4, steps: int = 8) -> tuple[Panel, ...]:
     return picture, *layers, readout(seen, tuple("0123456789"), step)
 
 
-def energy(steps: int = 6, leak: float = 0.5) -> tuple[Panel, ...]:
+def energy(steps: int = 6, decay: float = 0.5) -> tuple[Panel, ...]:
     """Energy of an inference, spiking against not, and the accuracy after each step.
 
     Args:
         steps: T ≥ 1.
-        leak: λ in [0, 1].
+        decay: λ in [0, 1].
     """
-    network = small_network(leak)
+    network = small_network(decay)
     images, labels = _test(200)
     x = constant(images, steps)
     seen = record(network, x)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from saflab.analysis.recording import PopulationRecord, record_neuron
 from saflab.figures.curves import rates_and_clamp, surrogate
 from saflab.figures.panel import RED, Panel, mark
 from saflab.figures.traces import accumulation as accumulation_panel
 from saflab.figures.traces import binary_digits, input_current, membrane
 from saflab.neurons import LIFParams, accumulate, spikes_from_accumulation, total_weight
 from saflab.ops import scan
-from saflab.record import PopulationRecord, record_neuron
 
 __all__ = ["INPUTS", "accumulation", "clamp", "current", "neuron", "neuron_record",
            "surrogate_curve"]  # fmt: skip
@@ -53,19 +53,19 @@ def current(kind: str, strength: float, steps: int) -> Tensor:
 
 
 def neuron_record(
-    leak: float = 0.9,
+    decay: float = 0.9,
     threshold: float = 1.0,
     strength: float = 0.3,
     kind: str = "constant",
     steps: int = 50,
 ) -> PopulationRecord:
     """Return the record of one neuron driven by `current`."""
-    p = LIFParams(leak=leak, threshold=threshold)
+    p = LIFParams(decay=decay, threshold=threshold)
     return record_neuron(current(kind, strength, steps), p)
 
 
 def neuron(
-    leak: float = 0.9,
+    decay: float = 0.9,
     threshold: float = 1.0,
     strength: float = 0.3,
     kind: str = "constant",
@@ -74,13 +74,13 @@ def neuron(
     """Input current, membrane potential and spikes of one LIF neuron.
 
     Args:
-        leak: λ in [0, 1].
+        decay: λ in [0, 1].
         threshold: V > 0.
         strength: Factor of the input current.
         kind: One of `INPUTS`.
         steps: T ≥ 1.
     """
-    seen = neuron_record(leak, threshold, strength, kind, steps)
+    seen = neuron_record(decay, threshold, strength, kind, steps)
     return membrane(seen), input_current(current(kind, strength, steps))
 
 
@@ -88,8 +88,8 @@ def _flips(seen: PopulationRecord) -> Panel:
     """The same neuron run on accumulations alone, and where its spikes differ from the LIF run."""
     U = seen.U.double()
     (a,) = (scan("saf", U, None, seen.neuron)[0],)
-    s = spikes_from_accumulation(a, seen.neuron.leak).round()[:, 0, 0]
-    gap = (accumulate(seen.s.double(), seen.neuron.leak) - a).abs().flatten()
+    s = spikes_from_accumulation(a, seen.neuron.decay).round()[:, 0, 0]
+    gap = (accumulate(seen.s.double(), seen.neuron.decay) - a).abs().flatten()
     flips = int((s != seen.s[:, 0, 0].double()).sum())
     return Panel(
         title="Difference of â between SAF and LIF",
@@ -106,18 +106,18 @@ def _flips(seen: PopulationRecord) -> Panel:
 
 
 def accumulation(
-    leak: float = 0.5, strength: float = 0.7, kind: str = "constant", steps: int = 12
+    decay: float = 0.5, strength: float = 0.7, kind: str = "constant", steps: int = 12
 ) -> tuple[Panel, ...]:
     """Accumulation of a neuron with V = 1, its binary digits (λ = 1/2), and SAF against LIF.
 
     Args:
-        leak: λ in [0, 1].
+        decay: λ in [0, 1].
         strength: Factor of the input current.
         kind: One of `INPUTS`.
         steps: T ≥ 1.
     """
-    seen = neuron_record(leak, 1.0, strength, kind, steps)
-    digits = (binary_digits(seen),) if leak == 0.5 else ()
+    seen = neuron_record(decay, 1.0, strength, kind, steps)
+    digits = (binary_digits(seen),) if decay == 0.5 else ()
     return accumulation_panel(seen), *digits, _flips(seen)
 
 
@@ -134,19 +134,19 @@ def surrogate_curve(
     return (surrogate(LIFParams(surrogate=shape, slope=slope), distance),)
 
 
-def clamp(steps: int = 12, leak: float = 0.5, threshold: float = 1.0) -> tuple[Panel, ...]:
+def clamp(steps: int = 12, decay: float = 0.5, threshold: float = 1.0) -> tuple[Panel, ...]:
     """Firing rates under constant input against the clamp, and their distance as T grows.
 
     Args:
         steps: T ≥ 1.
-        leak: λ in [0, 1]; only λ = 1 lets the distance vanish.
+        decay: λ in [0, 1]; only λ = 1 lets the distance vanish.
         threshold: V > 0.
     """
     drive = torch.linspace(-0.5, 1.5, 41, dtype=torch.float64)
-    p = LIFParams(leak=leak, threshold=threshold)
+    p = LIFParams(decay=decay, threshold=threshold)
     seen = record_neuron((drive * threshold).expand(steps, 1, -1), p)
     target = drive.clamp(0.0, 1.0)
-    weights = torch.tensor([total_weight(leak, t) for t in range(1, steps + 1)])
+    weights = torch.tensor([total_weight(decay, t) for t in range(1, steps + 1)])
     error = (seen.a[:, 0] / weights[:, None] - target).abs().mean(1)
     trend = Panel(
         title="Distance to the clamp over time",

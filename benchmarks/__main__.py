@@ -1,0 +1,69 @@
+"""Reproduce every measured figure of the documentation: python -m benchmarks NAME."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+WHAT = {
+    "step": "a training step of every rule beside its peers and the floor (the default)",
+    "report": "table and figures of step's results",
+    "cifar10": "four rules on CIFAR-10, lab network (20 minutes)",
+    "connections": "skip and feedback networks, three rules, three seeds (10 minutes)",
+    "scaling": "images per second by 1 and 2 processes, bytes sent per rule (2 minutes)",
+    "grading": "grade 100 synthetic submissions (5 minutes)",
+    "student_kernels": "memory and start time of student kernels (3 minutes)",
+    "slider_latency": "latency of the explorers in Chromium",
+    "watching": "cost of watching a training",
+}
+ROOTED = ("cifar10", "connections", "watching")  # need a folder with data
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    listed = "; ".join(f"{name}: {text}" for name, text in WHAT.items())
+    parser.add_argument("what", nargs="?", default="step", choices=list(WHAT), help=listed)
+    parser.add_argument("--root", help="cifar10, connections, watching: folder with the data")
+    step = parser.add_argument_group("step")
+    step.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    step.add_argument("--all", action="store_true", help="both precisions, then the report")
+    step.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    step.add_argument("--batch", type=int, help="images per step (CPU 16, GPU 128)")
+    step.add_argument("--steps", type=int, default=6, help="T")
+    step.add_argument("--rounds", type=int, default=5, help="interleaved rounds of timing")
+    step.add_argument("--rows", nargs="+", help="names of rows; default all")
+    step.add_argument("--no-memory", action="store_true", help="leave out peak memory")
+
+
+def _step(options: argparse.Namespace) -> int:
+    from benchmarks import report, step
+
+    precisions = ["float32", "bfloat16"] if options.all else [options.precision]
+    for precision in precisions:
+        result = step.run(
+            device=options.device, precision=precision, steps=options.steps, rows=options.rows,
+            batch=options.batch or (128 if options.device == "cuda" else 16),
+            rounds=options.rounds, memory=not options.no_memory,
+            out=report.FOLDER / f"{options.device}_{precision}.json",
+        )  # fmt: skip
+        print(report.table(result))
+    return report.run() if options.all else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one benchmark; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    configure(parser)
+    options = parser.parse_args(arguments)
+    if options.what == "step":
+        return _step(options)
+    run = importlib.import_module(f"benchmarks.{options.what}").run
+    status = run(root=options.root) if options.what in ROOTED else run()
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

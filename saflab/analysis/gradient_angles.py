@@ -1,0 +1,106 @@
+"""Gradients compared: as vectors, by their angle, step by step, and by what they credit."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from saflab.gradients import sequence
+from saflab.network.network import Network
+from saflab.neurons import LIFParams, accumulate, swap
+from saflab.ops import scan
+from saflab.rules import mode_of
+
+__all__ = ["angle", "credit", "flat_gradient", "gradient_angle", "step_gradients"]
+
+
+def flat_gradient(network: Network) -> Tensor:
+    """Return all gradients of `network` as one vector."""
+    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+
+def angle(x: Tensor, y: Tensor) -> float:
+    """Return the angle between two vectors in degrees; 0 if both vanish."""
+    x, y = x.double(), y.double()
+    if not (x.norm() and y.norm()):
+        return 0.0
+    x, y = x / x.norm(), y / y.norm()
+    # Accurate near 0, where arccos loses half of the digits.
+    return float(torch.rad2deg(2.0 * torch.atan2((x - y).norm(), (x + y).norm())))
+
+
+def gradient_angle(
+    model: Network, x: Tensor, y: Tensor, rules: tuple[str, str], *, trace: str | None = None
+) -> float:
+    """Return the angle in degrees between two rules' gradients at the weights of `model`.
+
+    Computed on a float64 copy, so that equal rules agree to rounding and no spike flips.
+
+    Args:
+        model: Left as it is.
+        x: Encoded input, shape (T, B, *features).
+        y: Class indices, shape (B,).
+        rules: Two of `RULES`.
+        trace: Gradient of biases and input, "official" or "full"; None takes each rule's own.
+    """
+    images = x[0].double().expand(x.shape[0], *x.shape[1:]) if x.stride(0) == 0 else x.double()
+    parts = []
+    for name in rules:
+        twin = copy.deepcopy(model).double()
+        twin.zero_grad(set_to_none=True)
+        mode = mode_of(name, trace=trace)
+        for _ in sequence(twin, images, y, name, mode=mode, update="sequence"):
+            pass
+        parts.append(flat_gradient(twin))
+    return angle(parts[0], parts[1])
+
+
+def step_gradients(
+    network: Network, x: Tensor, y: Tensor, lr: float
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return SAF-E's and OTTT's gradient at t = 1…T as vectors, the weights moving at every t.
+
+    Both start from the weights of `network` and take a step of size `lr` after every t. SAF
+    re-evaluates the history with the new weights, OTTT's membrane potential keeps the old ones.
+
+    Args:
+        network: Left as it is.
+        x: Encoded input, shape (T, B, *features).
+        y: Class indices, shape (B,).
+        lr: Learning rate ≥ 0.
+    """
+    found: list[list[Tensor]] = []
+    moving = copy.deepcopy(network)
+    weights = list(moving.parameters())
+    for rule in ("saf_e", "ottt_o"):
+        moving.load_state_dict(network.state_dict())
+        moving.zero_grad()
+        found.append([])
+        for _ in sequence(moving, x, y, rule, update="step"):
+            learnt = [(p, p.grad) for p in weights if p.grad is not None]
+            found[-1].append(torch.cat([grad.flatten() for _, grad in learnt]))
+            for p, grad in learnt:
+                p.detach().sub_(grad, alpha=lr)
+                p.grad = None
+    return found[0], found[1]
+
+
+def credit(train: Tensor, p: LIFParams) -> dict[str, Tensor]:
+    """Return ∂s[T]/∂s_in[k] of each rule for one neuron with weight 1, by autograd.
+
+    Args:
+        train: Input s_in[t], shape (T,).
+        p: Neuron constants.
+    """
+    out = {}
+    for name, kind in (("BPTT", "lif"), ("OTTT", "ottt"), ("SAF", "saf")):
+        source = train.double().view(-1, 1, 1).clone().requires_grad_()
+        trace = accumulate(source, p.decay)
+        currents = {"lif": source, "ottt": swap(source, trace), "saf": trace}[kind]
+        found, _ = scan(kind, currents, None, p)
+        last = found[0][-1] if kind == "ottt" else found[-1]
+        (grad,) = torch.autograd.grad(last.sum(), source)
+        out[name] = grad.flatten()
+    return out

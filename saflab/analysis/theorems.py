@@ -1,0 +1,249 @@
+"""Measure every proposition and theorem on random networks, in float64."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from saflab.analysis.gradient_angles import step_gradients
+from saflab.analysis.recording import record
+from saflab.gradients import sequence
+from saflab.network.linear_maps import Conv2d, Linear, Scale
+from saflab.network.network import Connection, Network
+from saflab.network.synapses import Synapse
+from saflab.neurons import LIFParams, accumulate, total_weight
+from saflab.rules import Mode, mode_of
+
+__all__ = ["TOLERANCE", "Claim", "gradients", "random_network", "step_gradients", "verify"]
+
+TOLERANCE = 1e-10
+
+
+class Claim(NamedTuple):
+    """One claim: largest relative error over `cases` cases, and whether it holds."""
+
+    name: str
+    error: float
+    cases: int
+    holds: bool
+    note: str = ""
+
+
+def random_network(rng: random.Random, kind: str, wiring: str) -> Network:
+    """Return a small random network in float64.
+
+    Args:
+        rng: Source of randomness for sizes, decay and threshold; torch's global one for weights.
+        kind: "linear" or "conv".
+        wiring: "chain", "skip" or "feedback".
+    """
+    p = LIFParams(decay=rng.choice([0.0, 0.25, 0.5, 0.9, 1.0]), threshold=rng.uniform(0.4, 2.0))
+    width = rng.randint(3, 7)
+    standardised = rng.random() < 0.5
+
+    def hidden(fan_in: int, bias: bool = True, pool: int = 1) -> Synapse:
+        before: list[nn.Module] = [Scale(rng.uniform(0.5, 2.0))]
+        if kind == "linear":
+            return Synapse(*before, Linear(fan_in, width, bias, standardised=standardised))
+        before.append(nn.AvgPool2d(pool))
+        return Synapse(*before, Conv2d(fan_in, width, bias=bias, standardised=standardised))
+
+    head = [] if kind == "linear" else [nn.AdaptiveAvgPool2d(2), nn.Flatten()]
+    out = Synapse(*head, Linear(width if kind == "linear" else 4 * width, 4))
+    connections = [
+        Connection(0, 1, hidden(5)),
+        Connection(1, 2, hidden(width)),
+        Connection(2, 3, hidden(width)),
+        Connection(3, 4, out),
+    ]
+    if wiring == "skip":
+        connections += [Connection(1, 3, hidden(width)), Connection(0, 2, hidden(5))]
+    if wiring == "feedback":
+        connections += [
+            Connection(3, 1, hidden(width, bias=False)),
+            Connection(2, 2, hidden(width, bias=False)),
+        ]
+    network = Network(connections, p).double()
+    for name, parameter in network.named_parameters():
+        if name.endswith("weight"):
+            nn.init.normal_(parameter, 0.0, 1.5 / parameter[0].numel() ** 0.5)
+        elif name.endswith("bias"):
+            nn.init.normal_(parameter, 0.0, 0.3)
+    return network
+
+
+def gradients(
+    network: Network, x: Tensor, y: Tensor, rule: str, mode: Mode | None = None
+) -> dict[str, Tensor]:
+    """Return the gradient of each parameter, summed over the sequence, under `rule`."""
+    network.zero_grad(set_to_none=True)
+    for _ in sequence(network, x, y, rule, mode=mode, update="sequence"):
+        pass
+    return {
+        name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for name, p in network.named_parameters()
+    }
+
+
+def relative(a: Tensor, b: Tensor) -> float:
+    """Return max |a − b| / max |b|, or max |a − b| where b vanishes."""
+    size = float(b.abs().max())
+    return float((a - b).abs().max()) / (size if size > 0 else 1.0)
+
+
+def _largest(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
+    # One scale for all, else a gradient that is zero but for rounding would count as an error.
+    size = max(float(x.abs().max()) for x in b.values())
+    difference = max(float((a[name] - b[name]).abs().max()) for name in b)
+    return difference / (size if size > 0 else 1.0)
+
+
+def _case(rng: random.Random, kind: str, wiring: str) -> tuple[Network, Tensor, Tensor]:
+    network = random_network(rng, kind, wiring)
+    steps, batch = rng.randint(1, 8), rng.randint(1, 3)
+    shape = (5,) if kind == "linear" else (5, rng.choice([3, 5]), 4)
+    if rng.random() < 0.5:
+        x = torch.randn(batch, *shape, dtype=torch.float64).expand(steps, batch, *shape)
+    else:
+        x = torch.randn(steps, batch, *shape, dtype=torch.float64)
+    return network, x, torch.randint(4, (batch,))
+
+
+def _lif_is_saf(network: Network, x: Tensor, y: Tensor) -> float:
+    lif, saf = record(network, x, "bptt"), record(network, x, "saf_e")
+    errors = [relative(saf.readout, lif.readout)]
+    for a, b in zip(saf.populations, lif.populations, strict=True):
+        errors += [relative(a.s, b.s), relative(a.u, b.u), relative(a.a, b.a), relative(a.U, b.U)]
+    return max(errors)
+
+
+def _theorem_1(trace: str) -> Callable[[Network, Tensor, Tensor], float]:
+    def check(network: Network, x: Tensor, y: Tensor) -> float:
+        saf = gradients(network, x, y, "saf_e", mode_of("saf_e", trace=trace))
+        ottt = gradients(network, x, y, "ottt_a", mode_of("ottt_a", trace=trace, fused=False))
+        return _largest(saf, ottt)
+
+    return check
+
+
+def _bias_trace(network: Network, x: Tensor, y: Tensor) -> float:
+    """At one step t the two traces of a bias differ by exactly the factor Λ[t]."""
+    steps = x.shape[0]
+    weight = total_weight(network.neuron.decay, steps)
+    found = {}
+    for trace in ("official", "full"):
+        network.zero_grad(set_to_none=True)
+        mode = mode_of("saf_e", trace=trace, impl="reference")
+        with torch.no_grad():
+            state = network(x[:-1], None, mode)[1] if steps > 1 else None
+        network(x[-1:], state, mode)[0].square().sum().backward()
+        found[trace] = {
+            name: p.grad.clone()
+            for name, p in network.named_parameters()
+            if name.endswith("bias") and p.grad is not None
+        }
+    return _largest(found["full"], {k: weight * g for k, g in found["official"].items()})
+
+
+def _theorem_2(network: Network, x: Tensor, y: Tensor) -> float:
+    saf = gradients(network, x, y, "saf_f")
+    return _largest(saf, gradients(network, x, y, "spike_representation"))
+
+
+def _hand_written(rule: str) -> Callable[[Network, Tensor, Tensor], float]:
+    def check(network: Network, x: Tensor, y: Tensor) -> float:
+        fast = gradients(network, x, y, rule, mode_of(rule, impl="cpu"))
+        return _largest(fast, gradients(network, x, y, rule, mode_of(rule, impl="reference")))
+
+    return check
+
+
+CLAIMS: dict[str, Callable[[Network, Tensor, Tensor], float]] = {
+    "LIF = SAF: s, u, â, Û, o": _lif_is_saf,
+    "Theorem 1: SAF-E = OTTT, official trace": _theorem_1("official"),
+    "Theorem 1: SAF-E = OTTT, full trace": _theorem_1("full"),
+    "Bias: full trace = Λ[t] · official": _bias_trace,
+    "Theorem 2: SAF-F = Spike Representation": _theorem_2,
+    "Hand-written backward = autograd (SAF-E)": _hand_written("saf_e"),
+    "Hand-written backward = autograd (BPTT)": _hand_written("bptt"),
+}
+
+
+def drift(lr: float, steps: int = 6, seed: int = 0) -> list[float]:
+    """Return, for t = 1…T, the cosine between the SAF-E and OTTT gradients under step updates."""
+    torch.manual_seed(seed)
+    network = random_network(random.Random(seed), "conv", "chain")
+    network.neuron = LIFParams()
+    x = torch.randn(8, 5, 6, 6, dtype=torch.float64).expand(steps, 8, 5, 6, 6)
+    y = torch.randint(4, (8,))
+    pairs = zip(*step_gradients(network, x, y, lr), strict=True)
+    return [float(torch.cosine_similarity(a, b, dim=0)) for a, b in pairs]
+
+
+def _drift_claims() -> list[Claim]:
+    fixed = max(abs(1.0 - c) for c in drift(0.0))
+    moving = drift(1.0)
+    first, later = abs(1.0 - moving[0]), 1.0 - min(moving[1:])
+    cosines = ", ".join(f"{c:.4f}" for c in moving)
+    return [
+        Claim("Step updates, lr 0: no drift", fixed, 1, fixed <= TOLERANCE),
+        Claim(
+            "Step updates, lr 1: equal at t = 1, then drift", first, 1,
+            first <= TOLERANCE < later, f"cosines {cosines}",
+        ),
+    ]  # fmt: skip
+
+
+def _exact_bits(rng: random.Random) -> Claim:
+    """At λ = 1/2, â[t] has t bits: exact in bfloat16 for T ≤ 8, in float16 for T ≤ 11."""
+    error = 0.0
+    for dtype, steps in ((torch.bfloat16, 8), (torch.float16, 11)):
+        spikes = (torch.rand(steps, 1000, generator=torch.Generator().manual_seed(
+            rng.randrange(2**31))) < 0.5).double()  # fmt: skip
+        exact = accumulate(spikes, 0.5)
+        error = max(error, float((accumulate(spikes.to(dtype), 0.5).double() - exact).abs().max()))
+    # One step more must not be exact, else the claim is not about the width of the format.
+    ones = torch.ones(9, 1, dtype=torch.bfloat16)
+    beyond = float((accumulate(ones, 0.5).double() - accumulate(ones.double(), 0.5)).abs().max())
+    return Claim("λ = 1/2: T bits are exact (bf16 8, fp16 11)", error, 2, error == 0.0 < beyond)
+
+
+def verify(cases: int = 20, seed: int = 0) -> list[Claim]:
+    """Measure each claim over random networks, decays, thresholds and lengths in float64.
+
+    Args:
+        cases: Random networks per claim, kind (linear, conv) and wiring (chain, skip, feedback).
+        seed: Of all of them.
+
+    Returns:
+        A row per claim; `holds` if the largest relative error is at most `TOLERANCE`.
+
+    Raises:
+        ValueError: If `cases` is below 1.
+
+    >>> all(claim.holds for claim in verify(cases=1))
+    True
+    """
+    if cases < 1:
+        raise ValueError(f"Expected at least 1 case, but found {cases}.")
+    rng = random.Random(seed)
+    rows = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for wiring in ("chain", "skip", "feedback"):
+            worst = dict.fromkeys(CLAIMS, 0.0)
+            for kind in ("linear", "conv"):
+                for _ in range(cases):
+                    case = _case(rng, kind, wiring)
+                    for name, check in CLAIMS.items():
+                        worst[name] = max(worst[name], check(*case))
+            rows += [
+                Claim(f"{name} [{wiring}]", error, 2 * cases, error <= TOLERANCE)
+                for name, error in worst.items()
+            ]
+        rows += [*_drift_claims(), _exact_bits(rng)]
+    return rows

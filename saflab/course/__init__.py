@@ -1,0 +1,1 @@
+"""The course: its lessons, a student's progress, and the checks of exercises."""

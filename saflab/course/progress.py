@@ -1,0 +1,63 @@
+"""What a student has solved, kept on the student's machine alone.
+
+Each first "correct" of an exercise's check adds one line of JSON to `progress.jsonl` in the folder
+SAFLAB_STATE, by default the system's folder for state. Nothing is sent anywhere. An empty
+SAFLAB_STATE turns it off, and so do CI and pytest: a test run solves exercises, not a student.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+from pathlib import Path
+
+__all__ = ["record", "solved", "state_file"]
+
+
+def state_file() -> Path | None:
+    """Return where progress is kept, or None where it is off."""
+    folder = os.environ.get("SAFLAB_STATE")
+    if folder is None:
+        if os.environ.get("CI") or "PYTEST_CURRENT_TEST" in os.environ:
+            return None
+        from platformdirs import user_state_path
+
+        return user_state_path("saflab") / "progress.jsonl"
+    return Path(folder).expanduser() / "progress.jsonl" if folder else None
+
+
+def record(exercise: str) -> None:
+    """Note that an exercise is solved. Never raises and never prints: a notebook calls it.
+
+    A line is one write to a file opened for appending, so two notebooks at once lose nothing.
+    """
+    with contextlib.suppress(Exception):
+        path = state_file()
+        if path is None or exercise in solved(path):
+            return
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        line = json.dumps({"exercise": exercise, "solved": now}) + "\n"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            # A line that a crash cut off stays alone: the next one starts on a new line.
+            size = os.fstat(handle).st_size
+            broken = size > 0 and path.read_bytes()[-1:] != b"\n"
+            os.write(handle, (("\n" if broken else "") + line).encode())
+        finally:
+            os.close(handle)
+
+
+def solved(path: Path | None = None) -> dict[str, str]:
+    """Return the exercises solved, and when (UTC, ISO 8601); broken lines are skipped."""
+    path = path or state_file()
+    found: dict[str, str] = {}
+    if path is None or not path.exists():
+        return found
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            entry = json.loads(line)
+            found.setdefault(entry["exercise"], entry["solved"])
+    return found

@@ -1,0 +1,108 @@
+"""LIF, OTTT and SAF neurons as PyTorch layers, for networks that are wired by hand.
+
+State goes in and comes out; there is none to forget. `Network` does the wiring for you and lets
+one network serve every rule; these layers are for those who want the neurons alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from saflab.neurons import LIFParams, LIFState
+from saflab.ops import scan
+
+__all__ = ["LIF", "OTTT", "SAF"]
+
+
+class _Neurons(nn.Module):
+    def __init__(self, neuron: LIFParams | None = None, *, impl: str = "auto", **values: Any):
+        super().__init__()
+        if neuron is not None and values:
+            raise ValueError(
+                f"Expected either neuron=LIFParams(…) or its values, but found both ({values})."
+            )
+        self.neuron = neuron or LIFParams(**values)
+        self.impl = impl
+
+    def extra_repr(self) -> str:
+        """Show the constants and the implementation."""
+        return f"{self.neuron}, impl={self.impl!r}"
+
+
+class LIF(_Neurons):
+    """Spiking neurons with gradient through time (BPTT).
+
+        u[t] = λ·(u[t−1] − V·s[t−1]) + I[t]        s[t] = H(u[t] − V)
+
+    Args:
+        neuron: Constants; or pass decay, threshold, surrogate, slope by keyword.
+        impl: "auto", "reference", "cpu" or "gpu".
+        detach_reset: Cut the gradient through the reset term.
+    """
+
+    def __init__(
+        self,
+        neuron: LIFParams | None = None,
+        *,
+        impl: str = "auto",
+        detach_reset: bool = False,
+        **values: Any,
+    ) -> None:
+        super().__init__(neuron, impl=impl, **values)
+        self.detach_reset = detach_reset
+
+    def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
+        """Return spikes s[t] and the state after currents I[t], shape (T, B, *features)."""
+        return scan(
+            "lif", current, state, self.neuron, impl=self.impl, detach_reset=self.detach_reset
+        )
+
+
+class OTTT(_Neurons):
+    """Spiking neurons with a trace, each step's gradient by itself.
+
+        u, s as in `LIF`        â[t] = λ·â[t−1] + s[t]
+
+    Use s for the value and â for the gradient of the next synapse: `neurons.swap(W(s), W(â))`.
+
+    Args:
+        neuron: Constants; or pass decay, threshold, surrogate, slope by keyword.
+        impl: "auto", "reference", "cpu" or "gpu".
+
+    Reference: Xiao et al., arXiv:2210.04195.
+    """
+
+    def forward(
+        self, current: Tensor, state: NamedTuple | None = None
+    ) -> tuple[tuple[Tensor, Tensor], Any]:
+        """Return (s[t], â[t]) and the state after currents I[t], shape (T, B, *features)."""
+        return scan("ottt", current, state, self.neuron, impl=self.impl)
+
+
+class SAF(_Neurons):
+    """Neurons that receive and send accumulations, each step's gradient by itself.
+
+        s[t] = H(Û[t] − V·(λ·â[t−1] + 1))        â[t] = λ·â[t−1] + s[t]
+
+    A bias b of the synapse before must enter as Λ[t]·b (`neurons.total_weight`).
+
+    Args:
+        neuron: Constants; or pass decay, threshold, surrogate, slope by keyword.
+        impl: "auto", "reference", "cpu" or "gpu".
+
+    Reference: Saiin et al., arXiv:2310.02772.
+    """
+
+    def forward(
+        self, current: Tensor, state: NamedTuple | None = None, *, start: int = 0
+    ) -> tuple[Tensor, Any]:
+        """Return â[t] and the state after accumulated currents Û[t], shape (T, B, *features).
+
+        Args:
+            current: Û[t].
+            state: State after the first `start` steps, or None.
+            start: Steps already taken; sets Λ[t] for the clamp surrogate.
+        """
+        return scan("saf", current, state, self.neuron, start=start, impl=self.impl)

@@ -1,0 +1,231 @@
+"""What may stand between two neurons: time-invariant affine maps, and nothing else.
+
+A weight layer (`Linear`, `Conv2d`) with parameter-free linear maps before it commutes with spike
+accumulation. `Synapse` checks that, and evaluates the map for a value and, where a rule asks for
+it, with the gradient taken at another tensor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from saflab import machine
+from saflab.network.linear_maps import Conv2d, Linear, Scale, SequenceDropout, pool
+from saflab.neurons import rescale, swap
+
+__all__ = ["Prepared", "Synapse"]
+
+
+_LINEAR = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Identity, Scale, SequenceDropout)
+_SUBSTITUTES: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
+    ((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AdaptiveMaxPool2d), "nn.AvgPool2d"),
+    ((nn.Dropout, nn.Dropout1d, nn.Dropout2d), "saflab.network.synapses.SequenceDropout"),
+    (
+        (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm),
+        "weight standardisation (standardised=True)",
+    ),
+    ((nn.Linear,), "saflab.network.synapses.Linear"),
+    ((nn.Conv2d,), "saflab.network.synapses.Conv2d"),
+)
+
+
+def _refuse(module: nn.Module) -> None:
+    name = type(module).__name__
+    allowed = ", ".join(kind.__name__ for kind in (Linear, Conv2d, *_LINEAR))
+    for types, substitute in _SUBSTITUTES:
+        if isinstance(module, types):
+            raise ValueError(
+                f"Expected a time-invariant linear map between neurons, but found {name}, which "
+                f"does not commute with spike accumulation here. Use {substitute} instead."
+            )
+    raise ValueError(f"Expected one of {allowed} between neurons, but found {name}.")
+
+
+class Prepared:
+    """A synapse made ready for one sequence.
+
+    The effective weight and the response to a constant input are computed once, not T times. With
+    `hold=True` they are held as leaves while T backward passes add to their gradients; `flush`
+    then passes the sums on to the parameters. Without it they stay in the graph.
+    """
+
+    def __init__(self, weight: Tensor | None, bias: Tensor | None, *, hold: bool) -> None:
+        self.bias = bias
+        self._hold = hold
+        self.masks: dict[int, Tensor] = {}
+        self.first: Tensor | None = None
+        self._pending: list[tuple[Tensor, Tensor]] = []
+        if weight is not None and weight.dim() == 4 and machine.on_gpu(weight.device):
+            # The layout of tensor cores, arranged once per sequence; signals follow the weights.
+            weight = weight.contiguous(memory_format=torch.channels_last)
+        self.weight = None if weight is None else self.hold(weight)
+
+    def hold(self, x: Tensor) -> Tensor:
+        """Return a leaf with the value of `x`, whose gradient `flush` passes on to `x`."""
+        if not self._hold or x.is_leaf or not x.requires_grad:
+            return x
+        leaf = x.detach().requires_grad_()
+        self._pending.append((x, leaf))
+        return leaf
+
+    def flush(self) -> None:
+        """Pass the gathered gradients on, latest first, and let go of the graphs."""
+        while self._pending:
+            x, leaf = self._pending.pop()
+            grad, leaf.grad = leaf.grad, None  # let go of each sum as soon as it is passed on
+            if grad is not None:
+                torch.autograd.backward(x, grad)
+
+
+class _TwoPaths(torch.autograd.Function):
+    """Forward at `value`, weight gradient at `path`: OTTT in a single forward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, value: Tensor, path: Tensor, weight: Tensor, bias: Tensor | None, layer: Any
+    ) -> Tensor:
+        if torch.is_autocast_enabled(value.device.type):  # the error will come in this dtype
+            dtype = torch.get_autocast_dtype(value.device.type)
+            path, weight = path.to(dtype), weight.to(dtype)
+        ctx.save_for_backward(path, weight)
+        ctx.layer = layer
+        return layer.apply_to(value, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        path, weight = ctx.saved_tensors
+        needed = list(ctx.needs_input_grad[1:3])
+        g_path, g_weight = ctx.layer.backward_of(grads[0], path, weight, needed)
+        others = [d for d in range(grads[0].dim()) if d != 1]
+        g_bias = grads[0].sum(others) if ctx.needs_input_grad[3] else None
+        return None, g_path, g_weight, g_bias, None
+
+
+class Synapse(nn.Module):
+    """A time-invariant affine map: parameter-free linear maps, then at most one weight layer.
+
+    Args:
+        *modules: Any of AvgPool2d, AdaptiveAvgPool2d, Flatten, Identity, `Scale`,
+            `SequenceDropout`, then optionally one `Linear` or `Conv2d`.
+
+    Raises:
+        ValueError: If a module does not commute with spike accumulation; names the substitute.
+    """
+
+    def __init__(self, *modules: nn.Module) -> None:
+        super().__init__()
+        *before, last = modules or (nn.Identity(),)
+        if not isinstance(last, Linear | Conv2d):
+            before, last = [*before, last], None
+        for module in before:
+            if isinstance(module, Linear | Conv2d):
+                raise ValueError(
+                    f"Expected {type(module).__name__} to be the last module of a synapse, but "
+                    "found it before another. Give each weight layer a synapse of its own."
+                )
+            if not isinstance(module, _LINEAR):
+                _refuse(module)
+            if isinstance(module, nn.Flatten) and module.start_dim != 1:
+                raise ValueError(
+                    f"Expected Flatten from dimension 1, but found {module.start_dim}."
+                )
+        self.before = nn.ModuleList(before)
+        self.layer: Linear | Conv2d | None = last
+
+    def prepare(self, *, hold: bool = False) -> Prepared:
+        """Return the synapse made ready for one sequence."""
+        if self.layer is None:
+            return Prepared(None, None, hold=hold)
+        # Scaling the weights once per sequence is cheaper than the signals at every step.
+        factor = math.prod(m.factor for m in self.before if isinstance(m, Scale))
+        return Prepared(self.layer.effective_weight(factor), self.layer.bias, hold=hold)
+
+    def _shape(self, x: Tensor, prepared: Prepared) -> Tensor:
+        steps = x.shape[0]
+        x = x.flatten(0, 1)
+        for index, module in enumerate(self.before):
+            if isinstance(module, Scale) and self.layer is not None:
+                continue  # in the weights
+            if isinstance(module, nn.AvgPool2d):
+                x = pool(x, module)
+            elif not isinstance(module, SequenceDropout):
+                x = module(x)
+            elif self.training:
+                per_step = x.unflatten(0, (steps, -1))
+                if index not in prepared.masks:
+                    prepared.masks[index] = module.draw(per_step[0])
+                x = (per_step * prepared.masks[index]).flatten(0, 1)
+        return x
+
+    def forward(
+        self,
+        value: Tensor,
+        prepared: Prepared,
+        path: Tensor | None = None,
+        *,
+        values: Sequence[float] = (),
+        grads: Sequence[float] = (),
+        fused: bool = True,
+    ) -> Tensor:
+        """Return W·value[t] + values[t]·b, shape (C, B, *features).
+
+        Args:
+            value: Signal that crosses, shape (C, B, *features).
+            prepared: From `prepare`, the same for a whole sequence.
+            path: If given, the gradient is that of W·path while the result is W·value.
+            values: Weight of the bias at each step; empty leaves the bias out.
+            grads: Gradient of the bias at each step, as a factor.
+            fused: One pass for both (custom backward) instead of two, as published.
+        """
+        steps, bias = value.shape[0], prepared.bias if values else None
+        # A bias that weighs the same at all steps costs nothing inside the convolution.
+        same = bias is not None and len({*zip(values, grads, strict=True)}) == 1
+        inside = rescale(bias, values[0], grads[0]) if bias is not None and same else None
+        try:
+            out = self._map(value, path, prepared, inside, fused).unflatten(0, (steps, -1))
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, IndexError) as error:  # PyTorch's, of a shape or dtype
+            maps = " → ".join(str(m) for m in (*self.before, self.layer) if m is not None)
+            raise ValueError(
+                f"Expected a signal that fits {maps}, but found shape {tuple(value.shape)} (T, B, "
+                f"*features) and {value.dtype} ({error}). Build the network for this shape, and "
+                "give input and network one dtype."
+            ) from error
+        if bias is None or same:
+            return out
+        per_step = [rescale(bias, v, g) for v, g in zip(values, grads, strict=True)]
+        return out + torch.stack(per_step).view(steps, 1, -1, *(1,) * (out.dim() - 3))
+
+    def _map(
+        self,
+        value: Tensor,
+        path: Tensor | None,
+        prepared: Prepared,
+        bias: Tensor | None,
+        fused: bool,
+    ) -> Tensor:
+        layer, weight = self.layer, prepared.weight
+        if path is None:
+            x = self._shape(value, prepared)
+            return x if layer is None or weight is None else layer.apply_to(x, weight, bias)
+        with torch.no_grad():
+            x = self._shape(value, prepared)
+        y = self._shape(path, prepared)
+        if layer is None or weight is None:
+            return swap(x, y)
+        if fused:
+            device = x.device.type
+            if torch.is_autocast_enabled(device):  # which does not see into a custom backward
+                dtype = torch.get_autocast_dtype(device)
+                x, y, weight = x.to(dtype), y.to(dtype), weight.to(dtype)
+                bias = None if bias is None else bias.to(dtype)
+            return _TwoPaths.apply(x, y, weight, bias, layer)  # type: ignore[no-any-return]
+        with torch.no_grad():
+            x = layer.apply_to(x, weight, bias)
+        return swap(x, layer.apply_to(y, weight, bias))

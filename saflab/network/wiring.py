@@ -1,0 +1,59 @@
+"""From a checkpoint back to its network, be it built from a name or written out in full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from saflab.network.linear_maps import Conv2d, Linear, Scale
+from saflab.network.network import Connection, Network
+from saflab.network.synapses import Synapse
+from saflab.neurons import LIFParams
+
+__all__ = ["rebuild", "wiring"]
+
+Wiring = list[list[Any]]
+
+
+def wiring(network: Network) -> Wiring:
+    """Return the connections of a network as plain data: source, target, modules in order."""
+    return [
+        [source, target, [_describe(m) for m in (*synapse.before, synapse.layer) if m is not None]]  # type: ignore[misc,union-attr]
+        for (source, target), synapse in zip(network.ends, network.synapses, strict=True)
+    ]
+
+
+def _describe(module: nn.Module) -> list[Any]:
+    if isinstance(module, Linear):
+        given = [module.in_features, module.out_features, module.bias is not None]
+    elif isinstance(module, Conv2d):
+        given = [module.in_channels, module.out_channels, list(module.kernel_size),
+                 list(module.stride), list(module.padding), module.bias is not None]  # fmt: skip
+    elif isinstance(module, nn.AvgPool2d):
+        given = [module.kernel_size, module.stride, module.padding]
+        given = [list(v) if isinstance(v, tuple) else v for v in given]
+    elif isinstance(module, Scale):
+        given = [module.factor]
+    elif isinstance(module, nn.Flatten | nn.Identity):
+        given = []
+    else:
+        raise ValueError(f"Expected a module of an imported network, but found {module}.")
+    return [type(module).__name__, given]
+
+
+def rebuild(wires: Wiring, neuron: LIFParams) -> Network:
+    """Return the network that `wiring` described, its weights not yet set."""
+    kinds = {kind.__name__: kind for kind in
+             (Linear, Conv2d, nn.AvgPool2d, Scale, nn.Flatten, nn.Identity)}  # fmt: skip
+    return Network(
+        [
+            Connection(source, target, Synapse(*(_built(kinds[k], given) for k, given in modules)))
+            for source, target, modules in wires
+        ],
+        neuron,
+    )
+
+
+def _built(kind: Any, given: list[Any]) -> nn.Module:
+    return kind(*(tuple(v) if isinstance(v, list) else v for v in given))

@@ -1,0 +1,154 @@
+"""The configuration of a training run: one frozen dataclass, printed in every log."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import InitVar, dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+
+from saflab.data.encoders import ENCODERS
+from saflab.models import MODELS, SIZES, build
+from saflab.network.network import Network
+from saflab.neurons import DEFAULT_DECAY, LIFParams, decay_of
+from saflab.ops import IMPLEMENTATIONS
+from saflab.rules import get_rule
+
+__all__ = ["TrainConfig", "build_model"]
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that determines a training run, apart from the data themselves.
+
+    Args:
+        rule: One of `RULES`.
+        update: Optimizer steps per batch, "sequence" or "step"; None takes the rule's own.
+        trace: Gradient of biases and input, "official" or "full"; None takes the rule's own.
+        surrogate: One of `SURROGATES`; None takes the rule's own.
+        steps: Time steps T ≥ 1.
+        model: One of `MODELS`.
+        channels: Sizes: three for convnet, one for vgg11 and vgg11f (the first layer's), any number
+            for mlp and resnet; None takes the model's own.
+        encoder: One of `ENCODERS`.
+        decay: λ in [0, 1].
+        threshold: V > 0.
+        epochs: Passes over the training images, ≥ 1.
+        batch: Images per batch, ≥ 1.
+        lr: Initial learning rate; follows a cosine to 0 over all epochs.
+        momentum: Of SGD, in [0, 1).
+        mse: Coefficient of the squared error in the loss, in [0, 1].
+        augmentation: Random crop, cutout and flip.
+        seed: Of initial weights, order of images and augmentation.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        precision: "float32", or "bfloat16" for autocast.
+        impl: Implementation of the time loop.
+        chunk: Time steps per backward pass for OTTT and SAF-E.
+        cuda_graph: Record the training step as a CUDA graph; needs a CUDA GPU.
+        tau: Time constant τ ≥ 1 in steps, in place of `decay`: λ = 1 − 1/τ.
+
+    Raises:
+        ValueError: If a value lies outside its range.
+    """
+
+    rule: str = "saf_e"
+    update: str | None = None
+    trace: str | None = None
+    surrogate: str | None = None
+    steps: int = 4
+    model: str = "convnet"
+    channels: tuple[int, ...] | None = None
+    encoder: str = "constant"
+    decay: float = DEFAULT_DECAY
+    threshold: float = 1.0
+    epochs: int = 3
+    batch: int = 50
+    lr: float = 0.1
+    momentum: float = 0.9
+    mse: float = 0.05
+    augmentation: bool = True
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    impl: str = "auto"
+    chunk: int = 1
+    cuda_graph: bool = False
+    tau: InitVar[float | None] = None
+
+    def __post_init__(self, tau: float | None) -> None:
+        object.__setattr__(self, "decay", decay_of(self.decay, tau))
+        get_rule(self.rule)
+        LIFParams(decay=self.decay, threshold=self.threshold, surrogate=self.surrogate or "sigmoid")
+        choices = {
+            "update": (self.update, (None, "sequence", "step")),
+            "trace": (self.trace, (None, "official", "full")),
+            "model": (self.model, tuple(MODELS)),
+            "encoder": (self.encoder, tuple(ENCODERS)),
+            "precision": (self.precision, PRECISIONS),
+            "impl": (self.impl, IMPLEMENTATIONS),
+        }
+        for name, (found, allowed) in choices.items():
+            if found not in allowed:
+                raise ValueError(f"Expected {name} in {list(allowed)}, but found {found!r}.")
+        for name in ("steps", "epochs", "batch", "chunk"):
+            found = getattr(self, name)
+            if not (isinstance(found, Integral) and found is not True and 1 <= int(found) < 2**31):
+                raise ValueError(f"Expected {name} ≥ 1, but found {found!r}. Use a whole number.")
+        if not (isinstance(self.lr, Real) and 0.0 <= self.lr < math.inf):
+            raise ValueError(f"Expected a finite learning rate ≥ 0, but found {self.lr!r}.")
+        if not (isinstance(self.momentum, Real) and 0.0 <= self.momentum < 1.0):
+            raise ValueError(f"Expected a momentum in [0, 1), but found {self.momentum!r}.")
+        if not (isinstance(self.mse, Real) and 0.0 <= self.mse <= 1.0):
+            raise ValueError(f"Expected mse in [0, 1], but found {self.mse!r}.")
+        if not (isinstance(self.seed, Integral) and -(2**63) <= self.seed < 2**63):
+            raise ValueError(f"Expected a seed of at most 64 bits, but found {self.seed!r}.")
+        sizes = self.channels
+        if sizes is not None and not (
+            isinstance(sizes, tuple) and all(isinstance(c, Integral) and c >= 1 for c in sizes)
+        ):
+            raise ValueError(f"Expected channels as a tuple of sizes ≥ 1, but found {sizes!r}.")
+
+    def torch_device(self) -> torch.device:
+        """Return the device that `device` means here.
+
+        Raises:
+            ValueError: If a CUDA device is asked for and there is none.
+        """
+        own = int(os.environ.get("LOCAL_RANK", "0"))  # which GPU torchrun gives this process
+        if self.device == "auto":
+            return torch.device("cuda", own) if torch.cuda.is_available() else torch.device("cpu")
+        try:
+            device = torch.device(self.device)
+        except Exception as error:  # a name, a number and a pair fail each in its own way
+            raise ValueError(
+                f"Expected a device such as 'cpu' or 'cuda', but found {self.device!r}."
+            ) from error
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(
+                "Expected a CUDA GPU for device='cuda', but found none. Use device='cpu'."
+            )
+        return torch.device("cuda", own) if self.device == "cuda" else device
+
+    def neuron(self) -> LIFParams:
+        """Return the constants of the neurons."""
+        return LIFParams(decay=self.decay, threshold=self.threshold)
+
+
+def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Network:
+    """Return the network of `config`, its weights drawn from the seed, on the CPU."""
+    sizes: dict[str, Any] = {"neuron": config.neuron()}
+    if config.channels is not None:
+        name, count = SIZES[config.model]
+        if count is not None and len(config.channels) != count:
+            raise ValueError(
+                f"Expected {count} channels for {config.model}, but found {config.channels}."
+            )
+        sizes[name] = config.channels[0] if name == "width" else config.channels
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return build(config.model, shape, classes, **sizes)

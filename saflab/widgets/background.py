@@ -1,0 +1,227 @@
+"""A training run in a background thread, watched through snapshots; no widgets here."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from saflab.analysis.gradient_angles import gradient_angle
+from saflab.analysis.recording import spikes
+from saflab.data.dataset import Dataset
+from saflab.data.inputs import Inputs
+from saflab.training.config import TrainConfig, build_model
+from saflab.training.events import Controls, EpochEnd, RunEnd, StepEnd
+from saflab.training.fit import fit
+from saflab.widgets.threads import release_threads
+
+__all__ = ["THREAD", "Progress", "Training", "gradient_angle"]
+
+# A frame every INTERVAL seconds, but at most a share FRAMES of this thread's time goes into frames
+# and ANGLES into angles; a browser on the same cores takes more.
+INTERVAL, FRAMES, ANGLES = 0.18, 0.03, 0.01
+THREAD = "saflab-training"
+
+
+@dataclass
+class Progress:
+    """What has been measured so far; lists grow by one per batch, or per epoch for `epochs`."""
+
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    epochs: list[EpochEnd] = field(default_factory=list)
+    angles: list[float] = field(default_factory=list)
+    step: int = 0
+    steps: int = 0
+    lr: float = 0.0
+    seconds: float = 0.0
+    end: RunEnd | None = None
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Test accuracy of the last evaluated epoch, in [0, 1]."""
+        found = [e.test_accuracy for e in self.epochs if e.test_accuracy is not None]
+        return found[-1] if found else None
+
+
+class Training:
+    """One run of `fit` (two with `other`, on the same batches) that can be steered.
+
+    Args:
+        config: What to do.
+        data: What to learn.
+        other: A second rule trained beside the first from the same weights, or None.
+        watch: Called from the training thread, with the spikes of one test image in `latest`.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: Dataset,
+        other: str | None = None,
+        watch: Callable[[Training], None] | None = None,
+    ) -> None:
+        self.configs = [config] + ([replace(config, rule=other, update=None)] if other else [])
+        self.data: Dataset | None = data
+        self._inputs = Inputs.of(data, steps=config.steps, encoder=config.encoder)
+        self.models = [build_model(c, data.shape, len(data.classes)) for c in self.configs]
+        self.progress = [Progress() for _ in self.configs]
+        self.watch = watch
+        self.controls = Controls()
+        self.error: Exception | None = None
+        self.latest: tuple[torch.Tensor, ...] | None = None
+        self.frames = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="saflab-")
+        self._thread: threading.Thread | None = None
+        self._image: torch.Tensor | None = None
+        self._next = self._next_angle = 0.0
+        self._inside = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread is at work or paused."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def state(self) -> str:
+        """One of "ready", "running", "paused", "stopped", "finished", "failed"."""
+        if self.error is not None:
+            return "failed"
+        if self._inside:
+            return "running" if self.controls.running.is_set() else "paused"
+        end = self.progress[0].end
+        return "ready" if end is None else "finished" if end.finished else "stopped"
+
+    def start(self) -> None:
+        """Begin, or go on after a stop from the checkpoint, in a background thread."""
+        if self._inside:
+            self.controls.running.set()
+            return
+        self._renew()
+        self._inside = True
+        release_threads()
+        self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
+        self._thread.start()
+
+    def run(self) -> None:
+        """Train to the end in the calling thread; raise what goes wrong."""
+        self._renew()
+        self._work()
+        if self.error is not None:
+            raise self.error
+
+    def _renew(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+        lr = self.controls.lr
+        self.controls, self.error = Controls(lr=lr), None
+
+    def pause(self) -> None:
+        """Hold before the next batch."""
+        if self._inside:
+            self.controls.running.clear()
+
+    def stop(self, timeout: float | None = 30.0) -> None:
+        """End after the current batch; waits for the thread up to `timeout` seconds."""
+        self.controls.stop()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def close(self) -> None:
+        """Stop and let go of data, networks and checkpoints."""
+        self.watch = None
+        self.stop()
+        self.data, self.latest, self._image = None, None, None
+        self.models = []
+        self._folder.cleanup()
+
+    def _work(self) -> None:
+        self._inside = True
+        try:
+            self._train()
+        except Exception as error:
+            self.error = error
+        finally:
+            self._inside = False
+        self._look(force=True)
+
+    def _train(self) -> None:
+        assert self.data is not None
+        resume = self.progress[0].end is not None
+        # Changed between two batches alone, so that both runs stop, or change their learning
+        # rate, at the same one; and both wait for their numbers, so that a GPU that runs ahead
+        # has not begun more batches of one than of the other.
+        controls = Controls(lr=self.controls.lr)
+        paired = len(self.configs) > 1
+        runs = [
+            fit(config, self.data, model=model, controls=controls, resume=resume,
+                out=f"{self._folder.name}/{index}", wait=paired)
+            for index, (config, model) in enumerate(zip(self.configs, self.models, strict=True))
+        ]  # fmt: skip
+        # In step: event k of every run belongs to the same batch.
+        rows = zip(*runs, strict=True)
+        while True:
+            self.controls.running.wait()
+            controls.lr = self.controls.lr
+            if self.controls.stopping:
+                controls.stop()
+            events = next(rows, None)
+            if events is None:
+                return
+            for progress, event in zip(self.progress, events, strict=True):
+                _take(progress, event)
+            if isinstance(events[0], StepEnd):
+                self._look()
+
+    def _look(self, force: bool = False) -> None:
+        """Record and show, unless it is too early."""
+        now, began = time.monotonic(), time.thread_time()
+        if self.watch is None or not (force or now >= self._next):
+            return
+        self.frames += 1
+        if self.error is None and self.data is not None:
+            if len(self.configs) > 1 and (force or now >= self._next_angle):
+                self._compare(self.data)
+                self._next_angle = now + (time.thread_time() - began) / ANGLES
+                began = time.thread_time()
+            if self._image is None:
+                self._image = self._encoded(self.data.test_images[:1])
+            self.latest = spikes(self.models[0], self._image)
+        if self.watch is not None:
+            self.watch(self)
+        # Counted from when this frame was due, so that long batches do not slow the clock.
+        due = max(self._next + INTERVAL, now)
+        self._next = max(due, time.monotonic() + (time.thread_time() - began) / FRAMES)
+
+    def _compare(self, data: Dataset) -> None:
+        images, labels = self._encoded(data.train_images[:16]), data.train_labels[:16]
+        config, other = self.configs[0], self.configs[1].rule
+        found = gradient_angle(
+            self.models[0], images, labels.to(images.device), (config.rule, other),
+            trace=config.trace,
+        )  # fmt: skip
+        self.progress[0].angles.append(found)
+
+    def _encoded(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images as input of the networks, the same at every call."""
+        device = next(self.models[0].parameters()).device
+        generator = torch.Generator(device).manual_seed(self.configs[0].seed)
+        return self._inputs(images.to(device), generator)
+
+
+def _take(progress: Progress, event: Any) -> None:
+    if isinstance(event, StepEnd):
+        progress.loss.append(event.loss)
+        progress.accuracy.append(event.accuracy)
+        progress.step, progress.steps, progress.lr = event.step, event.steps, event.lr
+        progress.seconds += event.seconds
+    elif isinstance(event, EpochEnd):
+        progress.epochs.append(event)
+    elif isinstance(event, RunEnd):
+        progress.end = event

@@ -1,0 +1,273 @@
+"""The live trainer: choose, start, steer and stop a training, and see it learn."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, ClassVar
+
+import ipywidgets
+import numpy as np
+from numpy.typing import NDArray
+
+from saflab.data.catalogue import DATASETS, load
+from saflab.figures.curves import firing_rates, progress
+from saflab.figures.draw_svg import svg
+from saflab.figures.panel import Panel
+from saflab.figures.traces import raster
+from saflab.models import MODELS
+from saflab.rules import RULES
+from saflab.training.config import TrainConfig
+from saflab.widgets.background import Training
+from saflab.widgets.controls import Picture, Slider, bundle
+from saflab.widgets.explorer import choice, steps
+
+__all__ = ["LiveTrainer"]
+
+
+class LiveTrainer(ipywidgets.VBox):
+    """Train a network in the background and steer it.
+
+    Choose on screen or by name (`trainer.rule.value = "saf_e"`), then press Start, or call
+    `trainer.start()`; `trainer.run()` trains in the cell and returns when done. Only one trainer
+    is alive: making another, as when a cell is run again, closes the one before.
+
+    Args:
+        settings: Fields of `TrainConfig` beyond those with a control, e.g. `channels=(8, 16, 32)`.
+        root: Folder with the data, None for the usual places.
+    """
+
+    _alive: ClassVar[weakref.ref[LiveTrainer] | None] = None
+
+    def __init__(self, root: str | None = None, **settings: Any) -> None:
+        before = LiveTrainer._alive() if LiveTrainer._alive else None
+        if before is not None:
+            before.end()
+        LiveTrainer._alive = weakref.ref(self)
+        defaults = TrainConfig(**settings)
+        self.settings, self.root = settings, root
+        self.training: Training | None = None
+        rules = {rule.title: name for name, rule in RULES.items()}
+        self.rule = choice("rule", list(rules.items()), defaults.rule)
+        self.beside = choice("compare with", [("nothing", ""), *rules.items()], "")
+        self.model = choice("model", list(MODELS), settings.get("model", "mlp"))
+        self.data = choice("data", list(DATASETS), "auto")
+        self.images = Slider("training images", 1000, 50, 50000, 50)
+        self.epochs = Slider("epochs", settings.get("epochs", 2), 1, 300, 1)
+        self.steps = steps(defaults.steps, 32)
+        self.lr = Slider("learning rate", defaults.lr, 1e-4, 1.0, 1e-4, logarithmic=True)
+        self.start_button = ipywidgets.Button(description="Start", button_style="primary")
+        self.pause_button = ipywidgets.Button(description="Pause", disabled=True)
+        self.resume_button = ipywidgets.Button(description="Resume", disabled=True)
+        self.stop_button = ipywidgets.Button(description="Stop", disabled=True)
+        self.view = Picture()
+        self.panels: tuple[Panel, ...] = ()
+        self.start_button.on_click(lambda _: self.start())
+        self.pause_button.on_click(lambda _: self.pause())
+        self.resume_button.on_click(lambda _: self.resume())
+        self.stop_button.on_click(lambda _: self.training and self.training.stop(0.0))
+        self.lr.observe(self._steer, "value")
+        buttons = (self.start_button, self.pause_button, self.resume_button, self.stop_button)
+        super().__init__([
+            self.rule, self.beside, self.model, self.data, self.images, self.epochs, self.steps,
+            self.lr, ipywidgets.HBox(buttons), self.view,
+        ])  # fmt: skip
+        self._draw("ready", None)
+
+    @property
+    def config(self) -> TrainConfig:
+        """The configuration that the controls say."""
+        chosen = {
+            "rule": self.rule.value, "model": self.model.value, "steps": self.steps.value,
+            "lr": self.lr.value, "epochs": self.epochs.value,
+        }  # fmt: skip
+        return TrainConfig(**{**self.settings, **chosen})
+
+    @property
+    def state(self) -> str:
+        """One of "ready", "running", "paused", "stopped", "finished", "failed"."""
+        return self.training.state if self.training else "ready"
+
+    @property
+    def sentence(self) -> str:
+        """How the training stands, in words."""
+        return self.view.sentence
+
+    @property
+    def error(self) -> str:
+        """What went wrong and what to do, or empty."""
+        return self.view.error
+
+    @property
+    def accuracy(self) -> float | None:
+        """Test accuracy of the last evaluated epoch, in [0, 1], or None before it."""
+        return self.training.progress[0].test_accuracy if self.training else None
+
+    def start(self) -> None:
+        """Start a new training in the background; returns at once."""
+        if self._prepare():
+            assert self.training is not None
+            self.training.start()
+            self._watch(self.training)
+
+    def run(self) -> float | None:
+        """Train to the end before returning; return the test accuracy in [0, 1].
+
+        Raises:
+            ValueError: What `fit` raises; the message is shown in the widget as well.
+        """
+        if not self._prepare():
+            raise ValueError(self.view.error)
+        assert self.training is not None
+        self.training.run()
+        return self.accuracy
+
+    def pause(self) -> None:
+        """Hold before the next batch."""
+        if self.training:
+            self.training.pause()
+            self._watch(self.training)
+
+    def resume(self) -> None:
+        """Go on after a pause or a stop, with the learning rate of the slider if it was moved."""
+        if self.training:
+            self.training.start()
+            self._watch(self.training)
+
+    def stop(self) -> None:
+        """End after the current batch; Resume goes on from there."""
+        if self.training:
+            self.training.stop()
+            self._watch(self.training)
+
+    def end(self) -> None:
+        """Stop, free networks and data, and close the widget."""
+        if self.training:
+            self.training.close()
+            self.training = None
+        _close(self)
+
+    def _prepare(self) -> bool:
+        if self.training:
+            self.training.close()
+            self.training = None
+        try:
+            data = load(str(self.data.value), self.root, limit=self.images.value)
+            if self.data.value == "digits" or data.name == "digits":
+                data = _first(data, self.images.value)
+            other = self.beside.value or None
+            self.training = Training(self.config, data, other, self._watch)
+        except Exception as error:
+            self._fail(error)
+            return False
+        return True
+
+    def _steer(self, change: Any) -> None:
+        if self.training and self.state in ("running", "paused", "stopped"):
+            self.training.controls.lr = change["new"]
+
+    def _fail(self, error: Exception) -> None:
+        text = str(error)
+        if not isinstance(error, ValueError):
+            text = (
+                f"Expected training to go on, but found {type(error).__name__}: {error}. "
+                "Choose fewer images, a smaller model or another rule, and press Start."
+            )
+        self.view.error = text
+        self._buttons("failed")
+
+    def _buttons(self, state: str) -> None:
+        self.start_button.disabled = state in ("running", "paused")
+        self.pause_button.disabled = state != "running"
+        self.resume_button.disabled = state not in ("paused", "stopped")
+        self.stop_button.disabled = state not in ("running", "paused")
+
+    def _watch(self, training: Training) -> None:
+        if training is not self.training:
+            return
+        if training.error is not None:
+            self._fail(training.error)
+            return
+        self._draw(training.state, training)
+
+    def _draw(self, state: str, training: Training | None) -> None:
+        self.panels = _curves(training) + _layers(training)
+        with self.view.hold_sync():
+            self.view.error = ""
+            self.view.pictures = [svg(panel, height=150) for panel in self.panels]
+            self.view.sentence = _say(state, training)
+            self.view.live = "off" if state == "running" else "polite"
+        self._buttons(state)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return bundle(super()._repr_mimebundle_(**kwargs), self.view)
+
+    def __repr__(self) -> str:
+        """Return one stable line."""
+        return f"LiveTrainer(rule={self.rule.value!r}, model={self.model.value!r})"
+
+
+def _close(widget: Any) -> None:
+    """Close a widget and all that it contains."""
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    widget.close()
+
+
+def _first(data: Any, limit: int) -> Any:
+    from dataclasses import replace
+
+    return replace(data, train_images=data.train_images[:limit],
+                   train_labels=data.train_labels[:limit])  # fmt: skip
+
+
+def _curves(training: Training | None) -> tuple[Panel, ...]:
+    if training is None:
+        return (progress({}, "Loss", "loss"),)
+    names = [RULES[c.rule].title for c in training.configs]
+    runs = dict(zip(names, training.progress, strict=True))
+    total = training.progress[0].steps or None
+    loss = {n: p.loss for n, p in runs.items()}
+    right = {n: _smooth(p.accuracy) for n, p in runs.items()}
+    panels = [
+        progress(loss, "Loss per batch", "loss", total),
+        progress(right, "Accuracy, mean of the last 20 batches", "accuracy (1)", total),
+    ]
+    if len(names) > 1:
+        angles = {"angle": training.progress[0].angles}
+        panels.append(progress(angles, f"Angle between {names[0]} and {names[1]}", "degrees"))
+    return tuple(panels)
+
+
+def _layers(training: Training | None) -> tuple[Panel, ...]:
+    """Return the spikes of one image: of each neuron in the last layer, and the rate in each."""
+    if training is None or training.latest is None:
+        return ()
+    last = raster(training.latest[-1], "Last hidden layer, first test image")
+    return last, firing_rates([float(s.mean()) for s in training.latest])
+
+
+def _smooth(values: list[float], window: int = 20) -> NDArray[np.float64]:
+    """Return the mean of each value and those before it, `window` at most."""
+    total = np.cumsum([0.0, *values])
+    end = np.arange(1, len(total))
+    start = np.maximum(end - window, 0)
+    return (total[end] - total[start]) / (end - start)
+
+
+def _say(state: str, training: Training | None) -> str:
+    if training is None:
+        return "Nothing trained yet. Choose, then press Start."
+    parts = []
+    for config, now in zip(training.configs, training.progress, strict=True):
+        name = RULES[config.rule].title
+        text = f"{name}: {state} at update {now.step} of {now.steps}"
+        if now.loss:
+            text += f", loss {now.loss[-1]:.3f}, learning rate {now.lr:.3g}"
+        if now.test_accuracy is not None:
+            text += f", test accuracy {100.0 * now.test_accuracy:.1f} %"
+        parts.append(text)
+    angles = training.progress[0].angles
+    if angles:
+        last = "0° to rounding" if angles[-1] < 1e-5 else f"{angles[-1]:.2f}°"
+        parts.append(f"angle between their gradients at equal weights: {last}")
+    return "; ".join(parts) + "."

@@ -1,0 +1,79 @@
+"""Every exercise, solved as its folded solution says, is judged correct; as it stands, unattempted.
+
+A solution runs with the names of its setup cell alone, so that a missing import is found.
+"""
+
+import re
+
+import matplotlib
+import nbformat
+import pytest
+import torch
+
+from saflab.course.lessons import notebooks
+
+matplotlib.use("Agg")
+
+CHECK = re.compile(r"checks\.(check_\w+)\((\w+)\)")
+FOLDED = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.S)
+
+
+def exercises():
+    """Yield notebook, check, name of the function, stub and solution of every exercise."""
+    for path in notebooks():
+        cells = nbformat.read(path, as_version=4).cells
+        setup = next(c.source for c in cells if c.cell_type == "code")
+        for cell, following in zip(cells, [*cells[1:], None], strict=True):
+            found = CHECK.search(cell.source) if cell.cell_type == "code" else None
+            if found is None:
+                continue
+            assert following is not None
+            assert following.cell_type == "markdown", f"{path.stem}: no solution below {found[0]}"
+            folded = re.search(
+                r"<details>.*?```python\n(.*?)```.*?</details>", following.source, re.S
+            )
+            assert folded, f"{path.stem}: no folded solution below {found[0]}"
+            yield pytest.param(setup, *found.groups(), cell.source, folded[1],
+                               id=f"{path.stem[:2]}-{found[1]}")  # fmt: skip
+
+
+EXERCISES = list(exercises())
+
+
+@pytest.fixture(autouse=True)
+def _settings_come_back():
+    """A setup cell sets torch's default type and figure style for its own kernel only."""
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    with matplotlib.rc_context(), torch.random.fork_rng(devices=[]):
+        yield
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(threads)
+
+
+def judged(setup, code):
+    """Run the setup and an exercise; return the verdict of its last line."""
+    *lines, last = code.strip().splitlines()
+    names = {}
+    exec(setup, names)
+    exec("\n".join(lines), names)
+    return eval(last, names)
+
+
+def test_every_lesson_has_two_exercises():
+    lessons = [p.id[:2] for p in EXERCISES]
+    assert all(lessons.count(f"{i:02d}") >= 2 for i in range(11))
+
+
+@pytest.mark.parametrize(("setup", "check", "name", "stub", "solution"), EXERCISES)
+def test_exercise(setup, check, name, stub, solution):
+    assert judged(setup, stub).status == "unattempted"
+    verdict = judged(setup, f"{solution}\nchecks.{check}({name})")
+    assert verdict.status == "correct", verdict
+    assert repr(verdict).startswith("Correct.")
+
+
+def test_the_test_sees_a_wrong_solution():
+    setup, check, name, _, solution = EXERCISES[0].values
+    wrong = solution.replace("sum(0)", "mean(1)")
+    assert wrong != solution
+    assert judged(setup, f"{wrong}\nchecks.{check}({name})").status == "wrong"
