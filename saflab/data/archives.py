@@ -11,7 +11,7 @@ from pathlib import Path, PureWindowsPath
 from typing import IO
 
 from saflab.data.dataset import DataError
-from saflab.data.download import move_into_place
+from saflab.data.download import put_in_place
 from saflab.data.folders import is_hidden, printable
 
 __all__ = ["check_md5", "extract", "unpack"]
@@ -61,7 +61,7 @@ def unpack(archive: Path, names: Sequence[str], temporary: Path) -> None:
             )
     for name in names:
         if not (temporary.parent / name).exists():
-            move_into_place(temporary / name, temporary.parent / name)
+            put_in_place(temporary / name, temporary.parent / name)
 
 
 def extract(archive: Path, folder: Path) -> None:

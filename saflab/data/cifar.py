@@ -11,7 +11,7 @@ from torch import Tensor
 
 from saflab.data.archives import check_md5, unpack
 from saflab.data.dataset import DataError, Dataset, choose, search_folders
-from saflab.data.download import explain_read_errors, fetch, temporary_folder
+from saflab.data.download import explain_read_errors, fetch, unpacking
 from saflab.data.images import image_folder
 
 __all__ = ["cifar", "is_present"]
@@ -63,7 +63,7 @@ def _torchvision(name: str) -> Any:
 def _unpack(name: str, root: Path, *, download: bool = False) -> None:
     """Provide torchvision's folder from the archive in `root`, or from the network."""
     files, kind = _CIFAR[name], _torchvision(name)
-    with temporary_folder(root) as temporary:
+    with unpacking(root) as temporary:
         if (root / files.folder).exists():  # another process was faster
             return
         archive = root / files.archive
@@ -76,7 +76,7 @@ def _unpack(name: str, root: Path, *, download: bool = False) -> None:
 
 
 def _unpack_images(root: Path) -> None:
-    with temporary_folder(root) as temporary:
+    with unpacking(root) as temporary:
         if not (root / "train").exists():
             # train/ comes last, since it is what the next call looks for.
             unpack(root / JPEG_ARCHIVE, ["test", "train"], temporary)

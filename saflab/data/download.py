@@ -12,11 +12,11 @@ from filelock import FileLock
 
 from saflab.data.dataset import DataError
 
-__all__ = ["explain_read_errors", "fetch", "move_into_place", "temporary_folder"]
+__all__ = ["explain_read_errors", "fetch", "put_in_place", "unpacking"]
 
 
 @contextlib.contextmanager
-def temporary_folder(folder: Path) -> Iterator[Path]:
+def unpacking(folder: Path) -> Iterator[Path]:
     """Yield a new folder in `folder`, removed at the end; `folder` is locked meanwhile.
 
     Another process that asks for the same `folder` waits, so look again at what is there. What a
@@ -31,9 +31,9 @@ def temporary_folder(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(folder, error) from error
     with lock:
-        for left in folder.glob(".arriving-*"):
+        for left in folder.glob(".unpacking-*"):
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder) as name:
+        with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder) as name:
             yield Path(name)
 
 
@@ -56,7 +56,7 @@ def _unwritable(path: Path, error: OSError) -> DataError:
     )
 
 
-def move_into_place(source: Path, target: Path) -> None:
+def put_in_place(source: Path, target: Path) -> None:
     """Rename `source` to `target`.
 
     Raises:

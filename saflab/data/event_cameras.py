@@ -15,7 +15,7 @@ from torch import Tensor
 
 from saflab.data.archives import unpack
 from saflab.data.dataset import DataError, Dataset, choose, search_folders
-from saflab.data.download import explain_read_errors, fetch, temporary_folder
+from saflab.data.download import explain_read_errors, fetch, unpacking
 from saflab.data.folders import visible_files
 
 __all__ = ["EVENTS", "event_frames", "frames"]
@@ -145,7 +145,7 @@ def _provide(name: str, root: Path, download: bool) -> list[str]:
         if not path.is_file() and not download:
             missing += [str(folder / archive.folders[0]), str(path)]
             continue
-        with temporary_folder(folder) as temporary:
+        with unpacking(folder) as temporary:
             if _there(folder, archive):  # another process was faster
                 continue
             if not path.is_file():

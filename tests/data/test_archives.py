@@ -65,7 +65,7 @@ def test_a_cifar_archive_is_unpacked_once(made):
     assert found.train_images[:20, 0, 0, 0].tolist() == list(range(20))
     archive.unlink()
     assert torch.equal(data.load(name, root).train_images, found.train_images)
-    assert not list(root.glob(".arriving*"))
+    assert not list(root.glob(".unpacking*"))
     # As many of each class as of any other, though the files are in another order.
     assert data.load(name, root, limit=10).train_labels.bincount().tolist() == [1] * 10
 
