@@ -44,6 +44,15 @@ def test_a_warning_of_a_large_image_is_an_error_without_the_filter_of_this_test(
         read_image(tmp_path / "a.png")
 
 
+def test_an_image_without_permission_is_named(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(data.DataError, match=r"can be read, but found .*a\.png closed .*Ask for"):
+        read_image(tmp_path / "a.png")
+
+
 # What a folder may hold beside its images, without effect.
 def _hidden_files(rng, root, split, folder):
     for place in (root, split, folder):

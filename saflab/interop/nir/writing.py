@@ -169,6 +169,11 @@ def _chain(synapse: Synapse, shape: Shape) -> Chain:
     check_finite(f"{layer} with its scale in float32.weight", weight)
     bias = None if layer.bias is None else _array(layer.bias)
     if isinstance(layer, Conv2d):
+        if len(set(layer.kernel_size)) > 1:  # the package nir takes all windows for squares
+            raise ValueError(
+                f"Expected square windows, whose output NIR describes, but found {layer}. Pad the "
+                "weights with zeros to a square."
+            )
         node = _conv(weight, bias, shape, layer.stride, layer.padding)
         return [*chain, ("conv", node)]
     assert isinstance(layer, Linear)
