@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from saflab.course.checks.running import Case, Problem, Untouched, run
-from saflab.course.checks.values import difference, parts, same, shown
+from saflab.course.checks.values import difference, largest, parts, same, shown
 from saflab.course.checks.verdict import Verdict
 
 __all__ = ["Function", "Mistake", "judge", "normal", "spikes"]
@@ -51,16 +51,17 @@ def judge(
     except Problem as problem:
         return Verdict(status="wrong", message=str(problem))
     wanted = [truth(*case) for case in cases]
-    right = [same(a, w) for a, w in zip(answers, wanted, strict=True)]
+    scale = largest(wanted)
+    right = [same(a, w, scale) for a, w in zip(answers, wanted, strict=True)]
     if all(right):
         return Verdict(status="correct", message=done)
     for hint, wrong in mistakes:
-        if all(same(a, wrong(*case)) for a, case in zip(answers, cases, strict=True)):
+        if all(same(a, wrong(*case), scale) for a, case in zip(answers, cases, strict=True)):
             return Verdict(status="wrong", message=hint)
     index = right.index(False)
-    hint = _slip(answers, wanted) or _first_wrong(
-        names, cases[index], answers[index], wanted[index]
-    )
+    given = ", ".join(f"{name} = {shown(x)}" for name, x in zip(names, cases[index], strict=True))
+    first = f"For {given}: {difference(answers[index], wanted[index], scale)}"
+    hint = _slip(answers, wanted) or f"{first} Work out one step by hand."
     return Verdict(status="wrong", message=hint)
 
 
@@ -92,11 +93,6 @@ def _rounded(a: Tensor, exact: Tensor) -> bool:
     return a.shape == exact.shape and any(
         torch.allclose(a, exact.round(decimals=digits), rtol=0, atol=1e-7) for digits in range(5)
     )
-
-
-def _first_wrong(names: Sequence[str], case: Case, answer: Any, wanted: Any) -> str:
-    given = ", ".join(f"{name} = {shown(x)}" for name, x in zip(names, case, strict=True))
-    return f"For {given}: {difference(answer, wanted)} Work out one step by hand."
 
 
 def normal(seed: int, *shape: int) -> Tensor:

@@ -35,8 +35,8 @@ class Problem(Exception):
 def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case]) -> list[Any]:
     """Return what the function returns for each case.
 
-    Tensors are passed in float64. A function that fails on those, and not on float32 tensors or on
-    NumPy arrays, is run on these: it is as right.
+    Tensors are passed in float64. A function that fails on those is run on float32 tensors, and one
+    that uses NumPy on arrays as well: written for them, it is as right.
 
     Args:
         function: The student's.
@@ -49,9 +49,9 @@ def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case
         Problem: If it raises, returns nothing, or takes other arguments.
     """
     _check_arguments(function, names)
-    forms: tuple[Callable[[Tensor], Any], ...] = (Tensor.clone, _single, _array)
-    if not any(isinstance(x, Tensor) for case in cases for x in case):
-        forms = forms[:1]
+    forms: list[Callable[[Tensor], Any]] = [Tensor.clone]
+    if any(isinstance(x, Tensor) for case in cases for x in case):
+        forms += [_single, _array] if _uses_numpy(function) else [_single]
     first: BaseException | None = None
     with _limited(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy warns on every tensor
@@ -65,6 +65,12 @@ def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case
                 if isinstance(error, _TooLong):
                     break
     raise _described(first, function) from first
+
+
+def _uses_numpy(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    used = (function.__globals__.get(name) for name in code.co_names) if code else ()
+    return any(getattr(x, "__name__", "").partition(".")[0] == "numpy" for x in used)
 
 
 def _single(x: Tensor) -> Tensor:
@@ -114,9 +120,9 @@ def _parameters(function: Callable[..., Any]) -> inspect.Signature | None:
 
 def _by_name(function: Callable[..., Any], names: Sequence[str]) -> bool:
     signature = _parameters(function)
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     own = signature.parameters.values() if signature else ()
-    return set(names) <= {p.name for p in own if p.kind in named}
+    named = {p.name for p in own if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return set(names) <= named or any(p.kind is p.VAR_KEYWORD and not named for p in own)
 
 
 def _check_arguments(function: Callable[..., Any], names: Sequence[str]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["difference", "parts", "same", "shown"]
+__all__ = ["difference", "largest", "parts", "same", "shown"]
 
 # An answer may have passed through float32 unseen: `s.float().mean().item()` is a Python float, and
 # float64 times `torch.tensor([0.8])` is float64. So every comparison allows for float32's rounding;
@@ -61,20 +61,31 @@ def _fits(a: Tensor, b: Tensor) -> bool:
     return a.shape == b.shape or a.numel() == b.numel() == 1
 
 
-def _close(a: Tensor, b: Tensor) -> Tensor:
-    scale = float(b.abs().max()) if b.numel() else 0.0
+def largest(wanted: Sequence[Any]) -> float:
+    """Return the largest magnitude in what is wanted of all cases."""
+    tensors = [x for w in wanted for x in parts(w, pair=isinstance(w, tuple))]
+    return max(float(x.abs().max()) for x in tensors)
+
+
+def _close(a: Tensor, b: Tensor, scale: float) -> Tensor:
     return torch.isclose(a.reshape(b.shape), b, rtol=_RELATIVE, atol=_ABSOLUTE * scale)
 
 
-def same(answer: Any, wanted: Any) -> bool:
-    """Say whether an answer holds the numbers that are wanted, to the rounding of float32."""
+def same(answer: Any, wanted: Any, scale: float) -> bool:
+    """Say whether an answer holds the numbers that are wanted, to the rounding of float32.
+
+    Args:
+        answer: A student's, of any kind.
+        wanted: A number, a tensor, or a tuple of tensors where a pair is meant.
+        scale: The `largest` of all cases.
+    """
     pair = isinstance(wanted, tuple)
     try:
         left, right = parts(answer, pair=pair), parts(wanted, pair=pair)
     except TypeError:
         return False
     return len(left) == len(right) and all(
-        _fits(a, b) and bool(_close(a, b).all()) for a, b in zip(left, right, strict=True)
+        _fits(a, b) and bool(_close(a, b, scale).all()) for a, b in zip(left, right, strict=True)
     )
 
 
@@ -92,13 +103,12 @@ def _kind(out: Any) -> str:
 def _apart(a: float, b: float) -> tuple[str, str]:
     """Return two numbers with as many digits as it takes to tell them apart."""
     for digits in range(4, 17):
-        left, right = f"{a:.{digits}g}", f"{b:.{digits}g}"
-        if left != right:
-            break
-    return left, right
+        if f"{a:.{digits}g}" != f"{b:.{digits}g}":
+            return f"{a:.{digits}g}", f"{b:.{digits}g}"
+    return repr(a), repr(b)
 
 
-def difference(answer: Any, wanted: Any) -> str:
+def difference(answer: Any, wanted: Any, scale: float) -> str:
     """Return what tells an answer from what is wanted: type, shape, or the first wrong number."""
     pair = isinstance(wanted, tuple)
     right = parts(wanted, pair=pair)
@@ -109,7 +119,7 @@ def difference(answer: Any, wanted: Any) -> str:
     if len(left) != len(right) or not all(map(_fits, left, right)):
         return f"expected {_form(right)}, but found {_form(left)}."
     for index, (a, b) in enumerate(zip(left, right, strict=True)):
-        wrong = ~_close(a, b)
+        wrong = ~_close(a, b, scale)
         if wrong.any():
             place = wrong.nonzero()[0].tolist()
             found, expected = _apart(float(a.reshape(b.shape)[*place]), float(b[*place]))
