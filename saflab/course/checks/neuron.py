@@ -27,6 +27,23 @@ def _heaviside(x: Tensor) -> Tensor:
     return (x >= 0).to(x.dtype)
 
 
+def _potential(u: Tensor, s: Tensor, i: Tensor, decay: float, v: float) -> Tensor:
+    return decay * (u - v * s) + i
+
+
+def _variant(
+    potential: Function, fire: Function = lambda u, v: _heaviside(u - v), rest: float = 0.0
+) -> Function:
+    """Return a step with another potential or another rule to fire, minus `rest` × the reset."""
+
+    def wrong(u: Tensor, s: Tensor, i: Tensor, decay: float, v: float) -> tuple[Tensor, Tensor]:
+        new = potential(u, s, i, decay, v)
+        spike = fire(new, v)
+        return new - rest * v * spike, spike
+
+    return wrong
+
+
 @exercise
 def check_lif_step(function: Any) -> Verdict:
     """Judge `f(u_before, s_before, current, decay, threshold) -> (u, s)` (lesson 01)."""
@@ -39,24 +56,6 @@ def check_lif_step(function: Any) -> Verdict:
         )
         return u, s
 
-    def variant(potential: Function, fire: Function = lambda x, v: _heaviside(x - v)) -> Function:
-        def wrong(u: Tensor, s: Tensor, i: Tensor, decay: float, v: float) -> tuple[Tensor, Tensor]:
-            new = potential(u, s, i, decay, v)
-            return new, fire(new, v)
-
-        return wrong
-
-    def right(u: Tensor, s: Tensor, i: Tensor, k: float, v: float) -> Tensor:
-        return k * (u - v * s) + i
-
-    def after_reset(*case: Any) -> tuple[Tensor, Tensor]:
-        u, s = truth(*case)
-        return u - case[-1] * s, s
-
-    def reset_at_once(u: Tensor, s: Tensor, i: Tensor, k: float, v: float) -> tuple[Any, Any]:
-        new = k * u + i
-        return new - v * _heaviside(new - v), _heaviside(new - v)
-
     on = torch.tensor([2.0, 1.5, 0.25, 0.0], dtype=torch.float64)
     cases = [
         (on, _heaviside(on - 1.0), torch.tensor([0.5, 0.75, 0.25, 1.0]).double(), 0.5, 1.0),
@@ -65,34 +64,34 @@ def check_lif_step(function: Any) -> Verdict:
     ]
     return judge(function, truth, cases, [
         ("The reset must decay too: λ multiplies u[t−1] − V·s[t−1] as a whole, not u[t−1] alone.",
-         variant(lambda u, s, i, k, v: k * u - v * s + i)),
+         _variant(lambda u, s, i, k, v: k * u - v * s + i)),
         ("That is a hard reset to zero. Subtract V where the neuron fired, so that the surplus "
-         "above V is kept.", variant(lambda u, s, i, k, v: k * u * (1 - s) + i)),
+         "above V is kept.", _variant(lambda u, s, i, k, v: k * u * (1 - s) + i)),
         ("The neuron never resets. Subtract V·s[t−1] before the decay.",
-         variant(lambda u, s, i, k, v: k * u + i)),
+         _variant(lambda u, s, i, k, v: k * u + i)),
         ("The decay is missing. Multiply the potential that remains after the reset by λ.",
-         variant(lambda u, s, i, k, v: u - v * s + i)),
+         _variant(lambda u, s, i, k, v: u - v * s + i)),
         ("The reset subtracts 1, not V. Multiply s[t−1] by the threshold.",
-         variant(lambda u, s, i, k, v: k * (u - s) + i)),
+         _variant(lambda u, s, i, k, v: k * (u - s) + i)),
         ("The reset adds V. Subtract V·s[t−1].",
-         variant(lambda u, s, i, k, v: k * (u + v * s) + i)),
+         _variant(lambda u, s, i, k, v: k * (u + v * s) + i)),
         ("The current decays there. Add I[t] after the decay, with weight 1.",
-         variant(lambda u, s, i, k, v: k * (u - v * s + i))),
+         _variant(lambda u, s, i, k, v: k * (u - v * s + i))),
         ("The current has the factor 1 − λ there. In this neuron I[t] is added with weight 1.",
-         variant(lambda u, s, i, k, v: k * (u - v * s) + (1 - k) * i)),
+         _variant(lambda u, s, i, k, v: k * (u - v * s) + (1 - k) * i)),
         ("The neuron fires at equality: use >= rather than >.",
-         variant(right, lambda u, v: (u > v).double())),
+         _variant(_potential, lambda u, v: (u > v).double())),
         ("The neuron fires where u[t] reaches V, not 1. Compare with the threshold.",
-         variant(right, lambda u, v: _heaviside(u - 1))),
+         _variant(_potential, lambda u, v: _heaviside(u - 1))),
         ("The neuron fires where u[t] reaches V, not 0. Compare with the threshold.",
-         variant(right, lambda u, v: (u > 0).double())),
+         _variant(_potential, lambda u, v: (u > 0).double())),
         ("The spikes are those of the potential before the step. Compare the new u[t] with V.",
-         lambda u, s, i, k, v: (right(u, s, i, k, v), _heaviside(u - v))),
+         lambda u, s, i, k, v: (_potential(u, s, i, k, v), _heaviside(u - v))),
         ("The pair is swapped. Return u[t] first, then s[t].", lambda *case: truth(*case)[::-1]),
         ("That is the potential after the reset. Return u[t] as it is when the neuron fires; the "
-         "next step takes V away.", after_reset),
+         "next step takes V away.", _variant(_potential, rest=1.0)),
         ("That resets at once and ignores s[t−1]. Subtract V·s[t−1] before the decay, and return "
-         "u[t] before its own reset.", reset_at_once),
+         "u[t] before its own reset.", _variant(lambda u, s, i, k, v: k * u + i, rest=1.0)),
         ("Return both u[t] and s[t], as a pair.", lambda *case: truth(*case)[0]),
         ("You returned only the spikes. Return the pair u[t], s[t].",
          lambda *case: truth(*case)[1]),
