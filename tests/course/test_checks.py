@@ -141,7 +141,7 @@ def test_a_loop_that_never_ends_is_interrupted(monkeypatch):
 
 
 def test_numbers_that_differ_are_printed_apart():
-    said = checks.check_firing_rate(lambda s: s.mean() * (1 + 1e-4)).message
+    said = checks.check_firing_rate(lambda s: s.mean() * (1 + 2e-5)).message
     expected, found = re.search(r"expected ([\d.]+), but found ([\d.]+)\. ", said).groups()
     assert expected != found
     assert "s = a tensor of shape" in said

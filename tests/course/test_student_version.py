@@ -33,6 +33,15 @@ def test_it_holds_no_solution_no_hidden_test_and_no_output(path):
     assert all(not cell.get("outputs") for cell in json.loads(made)["cells"])
 
 
+@pytest.mark.parametrize(("kind", "stub"), [("code", "YOUR CODE"), ("markdown", "YOUR ANSWER")])
+def test_an_answer_without_marks_is_a_solution_as_a_whole(kind, stub):
+    """As nbgrader takes it; no lab has one today."""
+    cell = {"cell_type": kind, "source": "x = 42", "metadata": {"nbgrader": {"solution": True}}}
+    made = student_version({"cells": [cell]})["cells"][0]["source"]
+    assert stub in made
+    assert "42" not in made
+
+
 def test_a_region_that_does_not_end_is_an_error():
     lab = {"cells": [{"cell_type": "code", "source": "### BEGIN SOLUTION\nx = 1"}]}
     with pytest.raises(ValueError, match="found one alone"):
