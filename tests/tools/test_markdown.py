@@ -16,7 +16,6 @@ from benchmarks import (
     summary,
     watching,
 )
-from tools.lab_tables import updated
 from tools.markdown import put, replaced
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,13 +84,6 @@ def test_a_changed_result_changes_the_summary(tmp_path):
     lab["rows"][0]["test_accuracy"] = 0.123
     (tmp_path / "lab.json").write_text(json.dumps(lab))
     assert "SAF-E 12.3 %" in summary.summary(tmp_path)
-
-
-def test_the_tables_of_the_labs_use_the_same_markers():
-    text = (ROOT / "docs" / "labs.md").read_text(encoding="utf-8")
-    assert updated(text) == text
-    with pytest.raises(ValueError, match="lab2 points:start"):
-        updated(text.replace("<!-- lab2 points:start -->", ""))
 
 
 def test_mean_and_deviation_over_seeds():
