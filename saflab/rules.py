@@ -1,4 +1,4 @@
-"""The six training rules: one row each, told apart by four switches."""
+"""The six training rules, one row each, and how a network runs under a rule."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ class Rule:
 
     Args:
         name: Key in `RULES`.
-        title: How papers write it.
+        title: Name in the publications.
         carries: What crosses a synapse: "spikes", "spikes+trace", "accumulation" or "rate".
-        graph: Which steps the gradient sees: "time" (through all steps), "step" (each step by
-            itself) or "last" (step T alone; the first T−1 steps build no graph).
+        graph: Which steps the graph of autograd spans: "time" (all steps together), "step" (each
+            step on its own) or "last" (step T; the first T − 1 steps build no graph).
         loss: "step" for ℓ(o[t])/T at each t, "end" for ℓ(Û_out[T]/Λ[T]) once.
         update: Optimizer steps per batch: "sequence" (one) or "step" (T).
-        surrogate: Surrogate this rule needs, or None for the network's own.
-        trace: Gradient of biases and input: "official" (as the published OTTT code) or "full".
+        surrogate: Surrogate that this rule needs, or None for that of the network.
+        trace: Gradient of biases and input: "official" (as in the published OTTT code) or "full"
+            (with their trace), see docs/theory.md.
     """
 
     name: str
@@ -68,12 +69,12 @@ def get_rule(name: str) -> Rule:
 
 
 class Mode(NamedTuple):
-    """How to run: neuron kind, trace of biases and input, and implementation.
+    """How a network runs: kind of neuron, trace of biases and input, implementation.
 
     Args:
         kind: "lif", "ottt" or "saf".
-        trace: Gradient of sources (input, bias): "official" or "full", see `Network.forward`.
-        surrogate: Surrogate that replaces the network's own, or None.
+        trace: Gradient of biases and input: "official" or "full", see `Network.forward`.
+        surrogate: Surrogate in place of that of the network, or None.
         detach_reset: For "lif": no gradient through the reset.
         fused: For "ottt": value and gradient in one forward pass instead of two.
         impl: Implementation of the time loop.
@@ -99,7 +100,22 @@ def mode_of(
     fused: bool = True,
     detach_reset: bool = False,
 ) -> Mode:
-    """Return how the network runs under `rule`; None keeps the rule's own choice."""
+    """Return how a network runs under `rule`, as an argument of `Network.forward`.
+
+    Args:
+        rule: One of `RULES`, or its name.
+        trace: Gradient of biases and input, "official" or "full"; None takes the rule's own.
+        surrogate: One of `SURROGATES`; None takes the rule's own, else that of the network.
+        impl: Implementation of the time loop, one of `saflab.ops.IMPLEMENTATIONS`.
+        fused: For OTTT: value and gradient in one forward pass instead of two.
+        detach_reset: For BPTT: no gradient through the reset.
+
+    Raises:
+        ValueError: If there is no such rule, or its neurons have no clamp surrogate.
+
+    >>> mode_of("saf_e").trace, mode_of("saf_f").trace
+    ('official', 'full')
+    """
     rule = rule if isinstance(rule, Rule) else get_rule(rule)
     kind = _KINDS[rule.carries]
     if surrogate is None and rule.carries != "rate":
