@@ -199,7 +199,8 @@ class Energy:
         )
         lines.append(
             f"Assumed: {MAC_PJ} pJ per multiply-accumulate, {ADD_PJ} pJ per addition (32 bit, "
-            "45 nm, Horowitz 2014); neurons without spikes cost nothing; no data movement, biases or pooling."
+            "45 nm, Horowitz 2014); a neuron that does not spike costs nothing; no data movement, "
+            "biases or pooling."
         )
         return "\n".join(lines)
 
