@@ -8,6 +8,7 @@ The surrogate is sigmoid(α·x), so that its derivative is autograd's; SAF-F's i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -155,6 +156,12 @@ def _bptt(model: _Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return loss, torch.stack(readout)
 
 
+def _two_paths(model: _Model, grad: float, index: int, pair: tuple[Tensor, Tensor]) -> Tensor:
+    value = model.synapse(index, pair[0], 1.0).detach()
+    path = model._apply(index, pair[1], 1.0, grad)
+    return value + path - path.detach()
+
+
 def _ottt(model: _Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Value from s, gradient at â; each step's graph by itself; gradients add up."""
     u: list[Any] = [None] * model.last
@@ -164,12 +171,7 @@ def _ottt(model: _Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         trace = model.decay * trace + now
         grad = model.total(t) if model.trace == "full" else 1.0
         pairs[0] = (now, trace if model.trace == "full" else now)
-
-        def weigh(i: int, pair: tuple[Tensor, Tensor], grad: float = grad) -> Tensor:
-            value = model.synapse(i, pair[0], 1.0).detach()
-            path = model._apply(i, pair[1], 1.0, grad)
-            return value + path - path.detach()
-
+        weigh = partial(_two_paths, model, grad)
         for k in range(1, model.last):
             current = _currents(model, k, pairs, weigh)
             past = 0.0
@@ -255,8 +257,11 @@ def _saf_f(model: _Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def _spike_representation(model: _Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Gradient of a ← clamp((W a + b)/V, 0, 1) at the rates that a spiking run measures."""
-    steps, rates, back = len(x), [None] * model.last, [None] * model.last
-    trace, a, readout, before = torch.zeros_like(x[0]), [None] * model.last, [], 0.0
+    steps = len(x)
+    rates: list[Any] = [None] * model.last
+    back: list[Any] = [None] * model.last
+    trace, readout, before = torch.zeros_like(x[0]), [], 0.0
+    a: list[Any] = [None] * model.last
 
     def fire(current: Tensor, past: Tensor, t: int) -> Tensor:
         return past + (current - model.threshold * past >= model.threshold).to(current.dtype)
