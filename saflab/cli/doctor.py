@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     import torch
 
     from saflab.data.dataset import DataError
-    from saflab.data.images import cifar
+    from saflab.data.cifar import cifar
     from saflab.machine import describe_machine
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -38,7 +38,7 @@ Conventions, and what is done about each:
   to: give it networks without pooling and skips, such as `mlp`.
 
 Folding and the loop round differently from our own run, so a spike may flip where u lies within
-rounding of V; `tests/test_nir.py` counts them.
+rounding of V; `tests/interop/test_nir.py` counts them.
 
 Reference: Pedersen et al., Nature Communications 15, 8122 (2024).
 """
