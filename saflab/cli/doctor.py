@@ -22,8 +22,8 @@ def run(options: argparse.Namespace) -> int:
 
     import torch
 
-    from saflab.data.dataset import DataError
     from saflab.data.cifar import cifar
+    from saflab.data.dataset import DataError
     from saflab.machine import describe_machine
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
