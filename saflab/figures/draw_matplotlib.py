@@ -1,21 +1,44 @@
-"""Draw a `Panel` with matplotlib, in the course's one style."""
+"""Draw a `Panel` with matplotlib, in the course's one style.
+
+Matplotlib belongs to the extra `course`: it is imported when something is drawn, so that panels,
+scenes and SVGs do without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from saflab.figures.panel import Mark, Panel
+from saflab.figures.panel import INK, PAPER, Mark, Panel
 
-__all__ = ["INK", "PAPER", "card", "draw", "show"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-# An opaque light card with dark ink reads the same on a light and on a dark page.
-PAPER, INK = "#FCFCFA", "#222222"
+__all__ = ["card", "draw", "new_axes", "pyplot", "show"]
+
+
+def pyplot() -> Any:
+    """Return the module `matplotlib.pyplot`.
+
+    Raises:
+        ImportError: If matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "Expected matplotlib, which draws the course's plots, but found none. "
+            "Run pip install 'saflab[course]'."
+        ) from error
+    return pyplot
+
+
+def new_axes(height: float = 2.6) -> Axes:
+    """Return the axes of a new figure as wide as the text, `height` inches high."""
+    return pyplot().subplots(figsize=(7.0, height), layout="constrained")[1]
 
 
 def card(ax: Axes) -> None:
@@ -67,14 +90,13 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
 
     The panel's sentence becomes the artist's gid "says: …", so that it travels with the figure.
     """
-    if ax is None:
-        from matplotlib import pyplot  # only here: explorers never touch pyplot
-
-        ax = pyplot.subplots(figsize=(7.0, 2.6), layout="constrained")[1]
+    ax = ax or new_axes()
     card(ax)
     span = panel.limits()
     for m in panel.marks:
         _draw_mark(ax, m, span)
+    if panel.log:
+        ax.set_yscale("log")
     left, right, low, high = span
     half = 0.5 if panel.names else 0.0  # room for the first and the last bar, as in svg
     ax.set_xlim(left - half, right + half)
@@ -85,26 +107,26 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
     if panel.names:
         ax.set_xticks(np.arange(1, len(panel.names) + 1), panel.names)
     elif "step" in panel.x:
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    named = sum(bool(m.label) and m.kind != "grid" for m in panel.marks)
-    if named > 4:
-        ax.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left",
-                  bbox_to_anchor=(1.0, 1.0))  # fmt: skip
-    elif named:
-        # Above the axes, beside the title, where no curve or spike can be hidden.
-        ax.legend(
-            frameon=False, fontsize=9, labelcolor=INK, ncols=4, borderaxespad=0.2,
-            loc="lower right", bbox_to_anchor=(1.0, 1.0),
-        )  # fmt: skip
+        ax.locator_params(axis="x", integer=True)
+    _legend(ax, panel)
     ax.set_gid(f"says: {panel.says}")
     return ax
 
 
+def _legend(ax: Axes, panel: Panel) -> None:
+    """Put the legend beside the title or beside the axes, where it hides no curve or spike."""
+    named = sum(bool(m.label) and m.kind != "grid" for m in panel.marks)
+    if not named:
+        return
+    place: dict[str, Any] = {"loc": "upper left"}
+    if named <= 4:
+        place = {"loc": "lower right", "ncols": 4, "borderaxespad": 0.2}
+    ax.legend(frameon=False, fontsize=9, labelcolor=INK, bbox_to_anchor=(1.0, 1.0), **place)
+
+
 def show(panels: Sequence[Panel]) -> Figure:
     """Draw `panels` under one another in a new figure and return it."""
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(
+    figure, axes = pyplot().subplots(
         len(panels), 1, figsize=(7.0, 2.4 * len(panels)), layout="constrained", squeeze=False
     )
     for panel, ax in zip(panels, axes[:, 0], strict=True):

@@ -12,8 +12,7 @@ from html import escape
 
 import numpy as np
 
-from saflab.figures.draw_matplotlib import INK, PAPER
-from saflab.figures.panel import Mark, Panel
+from saflab.figures.panel import INK, PAPER, Mark, Panel
 
 __all__ = ["html", "svg"]
 
@@ -29,13 +28,16 @@ class _Frame:
         self.y0, self.y1 = height - BOTTOM, TOP
         names = bool(panel.names)
         self.left, self.right = (left - 0.5, right + 0.5) if names else (left, right)
-        self.low, self.high = low, high
+        self.log = panel.log
+        self.low, self.high = (math.log10(low), math.log10(high)) if panel.log else (low, high)
         self.flip = any(m.kind == "grid" for m in panel.marks)
 
     def x(self, value: np.ndarray) -> np.ndarray:
         return self.x0 + (value - self.left) / (self.right - self.left) * (self.x1 - self.x0)
 
     def y(self, value: np.ndarray) -> np.ndarray:
+        if self.log:
+            value = np.log10(value, out=np.full(np.shape(value), np.nan), where=value > 0)
         share = (value - self.low) / (self.high - self.low)
         share = 1.0 - share if self.flip else share
         return self.y0 + np.clip(share, -0.02, 1.02) * (self.y1 - self.y0)
@@ -49,6 +51,14 @@ def _ticks(low: float, high: float, count: int, whole: bool = False) -> list[flo
     step = max(step, 1.0) if whole else step
     first = math.ceil(low / step - 1e-9)
     return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _powers(low: float, high: float) -> list[float]:
+    """Return about four powers of ten between 10**low and 10**high; if there are few, any four."""
+    exponents = range(math.ceil(low), math.floor(high) + 1)
+    if len(exponents) < 2:
+        return _ticks(10.0**low, 10.0**high, 4)
+    return [10.0**k for k in exponents[:: max(1, round(len(exponents) / 4))]]
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:
@@ -128,7 +138,7 @@ def _axes(panel: Panel, f: _Frame) -> str:
         parts.append(
             f'<text x="{x:.1f}" y="{f.y0 + 14:.1f}" text-anchor="middle">{escape(name)}</text>'
         )
-    for value in _ticks(f.low, f.high, 4, f.flip):
+    for value in _powers(f.low, f.high) if f.log else _ticks(f.low, f.high, 4, f.flip):
         y = float(f.y(np.array([value]))[0])
         parts.append(
             f'<path d="M{f.x0:.1f} {y:.1f}H{f.x1:.1f}" stroke="#DDDDDD"/>'

@@ -6,13 +6,16 @@ figure and an explorer's picture cannot differ in content.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BLUE", "COLOURS", "GREEN", "GREY", "KINDS", "ORANGE", "RED", "Mark", "Panel", "mark"]
+__all__ = ["COLOURS", "INK", "KINDS", "PAPER", "Mark", "Panel", "coinciding", "mark"]
+
+# An opaque light card with dark ink reads the same on a light and on a dark page.
+PAPER, INK = "#FCFCFA", "#222222"
 
 # Okabe and Ito's palette: told apart with any colour vision.
 BLUE, RED, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
@@ -59,6 +62,7 @@ class Panel:
         ylim: Range of y; None fits the data.
         names: Names of the bars, in place of numbers on the x axis.
         square: Draw it as wide as it is high (an image).
+        log: Logarithmic y axis; values ≤ 0 are left out.
     """
 
     title: str
@@ -70,6 +74,7 @@ class Panel:
     ylim: tuple[float, float] | None = None
     names: tuple[str, ...] = field(default=())
     square: bool = False
+    log: bool = False
 
     def limits(self) -> tuple[float, float, float, float]:
         """Return x low, x high, y low, y high, with finite width."""
@@ -80,21 +85,52 @@ class Panel:
             rows, columns = max(g[0] for g in grids), max(g[1] for g in grids)
             fitted = (0.5, columns + 0.5, 0.5, rows + 0.5)
         else:
-            fitted = (*_span(xs, 0.0), *_span(ys, 0.06))
+            fitted = (*_span(xs, 0.0), *_span(ys, 0.06, self.log))
         left, right = self.xlim or fitted[:2]
         low, high = self.ylim or fitted[2:]
         return left, right, low, high
 
 
-def _span(parts: Iterable[NDArray[np.float64]], margin: float) -> tuple[float, float]:
+def _span(
+    parts: Iterable[NDArray[np.float64]], margin: float, log: bool = False
+) -> tuple[float, float]:
     """Return the range of finite values, widened by a share `margin` on both sides."""
     values = np.concatenate([*parts, np.empty(0)])
     values = values[np.isfinite(values)]
+    if log:
+        low, high = _span([np.log10(values[values > 0])], margin)
+        return 10.0**low, 10.0**high
     if not values.size:
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
     pad = (high - low) * margin if high > low else 0.5
     return low - pad, high + pad
+
+
+def coinciding(series: Mapping[str, ArrayLike], share: float = 0.01) -> dict[str, str]:
+    """Return, for each series that lies on an earlier one, the name of the earlier one.
+
+    Args:
+        series: Name → values.
+        share: Of the range of all values: two series whose distance nowhere exceeds it are one
+            line to the eye.
+
+    >>> coinciding({"a": [0, 1, 2], "b": [2, 1, 0], "c": [0, 1, 2]})
+    {'c': 'a'}
+    """
+    arrays = {name: np.asarray(values, dtype=np.float64) for name, values in series.items()}
+    low, high = _span(arrays.values(), 0.0)
+    found: dict[str, str] = {}
+    for name, values in arrays.items():
+        earlier = [n for n in arrays if n not in found]
+        for other in earlier[: earlier.index(name)]:
+            same = len(values) and values.shape == arrays[other].shape
+            if same and np.allclose(
+                values, arrays[other], rtol=0.0, atol=share * (high - low), equal_nan=True
+            ):
+                found[name] = other
+                break
+    return found
 
 
 def mark(
