@@ -17,6 +17,7 @@ __all__ = [
     "bars",
     "firing_rates",
     "gradient_through_time",
+    "number",
     "progress",
     "rates_and_clamp",
     "surrogate",
@@ -182,10 +183,10 @@ def progress(
             mark("line", points[keep], keep + 1.0, colour=colour, label=name, dashed=name in on)
         )
         if len(points):
-            says.append(f"{name} is {_number(points[-1])} after {len(points)} updates")
+            says.append(f"{name} is {number(points[-1])} after {len(points)} updates")
     says += [f"{name} lies on {other}" for name, other in on.items()]
     if log:
-        says.append(f"the axis is logarithmic, {_number(max(map(_largest, curves.values())))} high")
+        says.append(f"the axis is logarithmic, {number(max(map(_largest, curves.values())))} high")
     longest = max([10, *map(len, curves.values())])
     return Panel(
         title=title,
@@ -208,7 +209,8 @@ def _largest(values: NDArray[np.float64]) -> float:
     return float(values[np.isfinite(values)].max(initial=0.0))
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Return a loss in words: "1.204", or "3e+30" once it has exploded."""
     return f"{value:.3f}" if abs(value) < 1e4 else f"{value:.2g}"
 
 

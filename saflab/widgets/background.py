@@ -18,14 +18,13 @@ from saflab.data.inputs import Inputs
 from saflab.training.config import TrainConfig, build_model
 from saflab.training.events import Controls, EpochEnd, RunEnd, StepEnd
 from saflab.training.fit import fit
-from saflab.widgets.threads import release_threads
+from saflab.widgets import threads
 
-__all__ = ["THREAD", "Progress", "Training", "gradient_angle"]
+__all__ = ["Progress", "Training"]
 
 # A frame every INTERVAL seconds, but at most a share FRAMES of this thread's time goes into frames
 # and ANGLES into angles; a browser on the same cores takes more.
 INTERVAL, FRAMES, ANGLES = 0.18, 0.03, 0.01
-THREAD = "saflab-training"
 
 
 @dataclass
@@ -39,7 +38,6 @@ class Progress:
     step: int = 0
     steps: int = 0
     lr: float = 0.0
-    seconds: float = 0.0
     end: RunEnd | None = None
 
     @property
@@ -68,6 +66,7 @@ class Training:
     ) -> None:
         self.configs = [config] + ([replace(config, rule=other, update=None)] if other else [])
         self.data: Dataset | None = data
+        self.about = data.name, data.source, len(data.train_images), len(data.test_images)
         self._inputs = Inputs.of(data, steps=config.steps, encoder=config.encoder)
         self.models = [build_model(c, data.shape, len(data.classes)) for c in self.configs]
         self.progress = [Progress() for _ in self.configs]
@@ -76,6 +75,7 @@ class Training:
         self.error: Exception | None = None
         self.latest: tuple[torch.Tensor, ...] | None = None
         self.frames = 0
+        self.seconds = 0.0  # at work, without pauses
         self._folder = tempfile.TemporaryDirectory(prefix="saflab-")
         self._thread: threading.Thread | None = None
         self._image: torch.Tensor | None = None
@@ -97,6 +97,12 @@ class Training:
         end = self.progress[0].end
         return "ready" if end is None else "finished" if end.finished else "stopped"
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds to the end, from the updates done; None before the first."""
+        now = self.progress[0]
+        return self.seconds / now.step * (now.steps - now.step) if now.step else None
+
     def start(self) -> None:
         """Begin, or go on after a stop from the checkpoint, in a background thread."""
         if self._inside:
@@ -104,8 +110,8 @@ class Training:
             return
         self._renew()
         self._inside = True
-        release_threads()
-        self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
+        threads.release_threads()
+        self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def run(self) -> None:
@@ -134,7 +140,7 @@ class Training:
             thread.join(timeout)
 
     def close(self) -> None:
-        """Stop and let go of data, networks and checkpoints."""
+        """Stop, and free data, networks and checkpoints."""
         self.watch = None
         self.stop()
         self.data, self.latest, self._image = None, None, None
@@ -144,7 +150,8 @@ class Training:
     def _work(self) -> None:
         self._inside = True
         try:
-            self._train()
+            with threads.training():
+                self._train()
         except Exception as error:
             self.error = error
         finally:
@@ -159,15 +166,16 @@ class Training:
         # has not begun more batches of one than of the other.
         controls = Controls(lr=self.controls.lr)
         paired = len(self.configs) > 1
+        folders = [f"{self._folder.name}/{index}" for index in range(len(self.configs))]
         runs = [
-            fit(config, self.data, model=model, controls=controls, resume=resume,
-                out=f"{self._folder.name}/{index}", wait=paired)
-            for index, (config, model) in enumerate(zip(self.configs, self.models, strict=True))
-        ]  # fmt: skip
+            fit(c, self.data, model=m, controls=controls, out=folder, resume=resume, wait=paired)
+            for c, m, folder in zip(self.configs, self.models, folders, strict=True)
+        ]
         # In step: event k of every run belongs to the same batch.
         rows = zip(*runs, strict=True)
         while True:
             self.controls.running.wait()
+            began = time.monotonic()
             controls.lr = self.controls.lr
             if self.controls.stopping:
                 controls.stop()
@@ -178,6 +186,7 @@ class Training:
                 _take(progress, event)
             if isinstance(events[0], StepEnd):
                 self._look()
+            self.seconds += time.monotonic() - began
 
     def _look(self, force: bool = False) -> None:
         """Record and show, unless it is too early."""
@@ -202,10 +211,10 @@ class Training:
     def _compare(self, data: Dataset) -> None:
         images, labels = self._encoded(data.train_images[:16]), data.train_labels[:16]
         config, other = self.configs[0], self.configs[1].rule
+        rules = (config.rule, other)
         found = gradient_angle(
-            self.models[0], images, labels.to(images.device), (config.rule, other),
-            trace=config.trace,
-        )  # fmt: skip
+            self.models[0], images, labels.to(images.device), rules, trace=config.trace
+        )
         self.progress[0].angles.append(found)
 
     def _encoded(self, images: torch.Tensor) -> torch.Tensor:
@@ -220,7 +229,6 @@ def _take(progress: Progress, event: Any) -> None:
         progress.loss.append(event.loss)
         progress.accuracy.append(event.accuracy)
         progress.step, progress.steps, progress.lr = event.step, event.steps, event.lr
-        progress.seconds += event.seconds
     elif isinstance(event, EpochEnd):
         progress.epochs.append(event)
     elif isinstance(event, RunEnd):

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import traitlets
+
 from saflab.figures import scenes
 from saflab.neurons import SURROGATES
-from saflab.widgets.controls import Slider
-from saflab.widgets.explorer import Explorer, choice, steps, switch
+from saflab.widgets.controls import Play, Slider, choice, steps, switch
+from saflab.widgets.explorer import Explorer
 
-__all__ = ["AccumulationExplorer", "ClampExplorer", "CostExplorer", "DriftExplorer",
-           "EnergyExplorer", "GradientExplorer", "NetworkPlayer", "SurrogateExplorer"]  # fmt: skip
+__all__ = [
+    "AccumulationExplorer",
+    "ClampExplorer",
+    "CostExplorer",
+    "DriftExplorer",
+    "EnergyExplorer",
+    "GradientExplorer",
+    "NetworkPlayer",
+    "SurrogateExplorer",
+]
 
 INPUTS = list(scenes.INPUTS)
 
@@ -49,12 +61,16 @@ class SurrogateExplorer(Explorer):
 
 
 class GradientExplorer(Explorer):
-    """Gradient through time: what BPTT, OTTT and SAF credit every earlier input with."""
+    """Gradient through time: what BPTT, OTTT and SAF credit every earlier input with.
+
+    With the reset detached all three agree: here is one neuron, and its input is traced.
+    """
 
     scene = staticmethod(scenes.gradient)
     presets = {  # noqa: RUF012
         "silent neuron": {"decay": 0.8, "strength": 0.1, "steps": 12},
         "busy neuron: BPTT feels the reset": {"decay": 0.8, "strength": 0.6, "steps": 12},
+        "reset detached: all equal": {"strength": 0.6, "detach_reset": True},
         "long memory": {"decay": 0.97, "strength": 0.2, "steps": 60},
     }
 
@@ -64,8 +80,15 @@ class GradientExplorer(Explorer):
         self.kind = choice("input kind", INPUTS, "constant")
         self.steps = steps(12)
         self.slope = Slider("slope α", 4.0, 0.5, 10.0, 0.1)
-        super().__init__(decay=self.decay, strength=self.strength, kind=self.kind,
-                         steps=self.steps, slope=self.slope)  # fmt: skip
+        self.detach_reset = switch("detach the reset", False)
+        super().__init__(
+            decay=self.decay,
+            strength=self.strength,
+            kind=self.kind,
+            steps=self.steps,
+            slope=self.slope,
+            detach_reset=self.detach_reset,
+        )
 
 
 class DriftExplorer(Explorer):
@@ -129,11 +152,20 @@ class EnergyExplorer(Explorer):
 
 
 class NetworkPlayer(Explorer):
-    """A trained network classifies a handwritten digit, spike by spike."""
+    """A trained network classifies a handwritten digit, spike by spike.
+
+    Play shows one step after another; it is `explorer.play`.
+    """
 
     scene = staticmethod(scenes.player)
 
     def __init__(self) -> None:
         self.image = Slider("test image", 0, 0, 359, 1)
         self.step = steps(4, 8, "shown up to step")
+        self.play = Play("step by step", 4, 1, 8)
+        self._link = traitlets.link((self.play, "value"), (self.step, "value"))
         super().__init__(image=self.image, step=self.step)
+
+    def extra(self) -> Sequence[Play]:
+        """Return the player's button."""
+        return (self.play,)
