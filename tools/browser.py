@@ -120,7 +120,7 @@ def open_lab(
         command = [
             sys.executable, "-m", app, "--no-browser", "--allow-root",
             "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token=",
-            "--ServerApp.jpserver_extensions=saflab_jupyter=True",
+            "--ServerApp.jpserver_extensions=saflab.course.jupyter_server=True",
             f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True",
         ]  # fmt: skip
         with open(f"{folder}/server.log", "wb") as log:

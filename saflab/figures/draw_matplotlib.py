@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from saflab.figures.panel import INK, PAPER, Mark, Panel
 
 if TYPE_CHECKING:
@@ -75,9 +73,18 @@ def _draw_mark(ax: Axes, m: Mark, span: tuple[float, float, float, float]) -> No
     elif m.kind == "at":
         ax.axvline(float(m.x[0]), linestyle=dashes, linewidth=1.2, **style)
     else:
-        rows, columns = m.y.shape
+        rows, columns = m.y.shape[:2]
         extent = (0.5, columns + 0.5, rows + 0.5, 0.5)
-        ax.imshow(m.y, cmap="Greys", vmin=0, vmax=1, extent=extent, aspect="auto", label=m.label)
+        grid = m.kind == "grid"
+        ax.imshow(
+            m.y,
+            cmap="Greys" if grid else "gray",
+            vmin=0,
+            vmax=1,
+            extent=extent,
+            aspect="auto" if grid else "equal",
+            label=m.label,
+        )
 
 
 def _tick_half(span: tuple[float, float, float, float]) -> float:
@@ -98,24 +105,35 @@ def draw(panel: Panel, ax: Axes | None = None) -> Axes:
     if panel.log:
         ax.set_yscale("log")
     left, right, low, high = span
-    half = 0.5 if panel.names else 0.0  # room for the first and the last bar, as in svg
+    half = 0.5 if panel.names and not panel.plane else 0.0  # room for the outer bars, as in svg
     ax.set_xlim(left - half, right + half)
-    ax.set_ylim((high, low) if any(m.kind == "grid" for m in panel.marks) else (low, high))
+    ax.set_ylim((high, low) if panel.plane else (low, high))
     ax.set_title(panel.title, color=INK, fontsize=11, loc="left")
     ax.set_xlabel(panel.x, color=INK)
     ax.set_ylabel(panel.y, color=INK)
     if panel.names:
-        ax.set_xticks(np.arange(1, len(panel.names) + 1), panel.names)
+        ax.set_xticks(_middles(len(panel.names), left - half, right + half), panel.names)
+    elif panel.picture:
+        ax.set_xticks([])
     elif "step" in panel.x:
         ax.locator_params(axis="x", integer=True)
+    if panel.rows:
+        ax.set_yticks(_middles(len(panel.rows), low, high), panel.rows)
+    elif panel.picture:
+        ax.set_yticks([])
     _legend(ax, panel)
     ax.set_gid(f"says: {panel.says}")
     return ax
 
 
+def _middles(parts: int, low: float, high: float) -> list[float]:
+    """Return the middles of equal parts of an axis."""
+    return [low + (i + 0.5) * (high - low) / parts for i in range(parts)]
+
+
 def _legend(ax: Axes, panel: Panel) -> None:
     """Put the legend beside the title or beside the axes, where it hides no curve or spike."""
-    named = sum(bool(m.label) and m.kind != "grid" for m in panel.marks)
+    named = sum(bool(m.label) for m in panel.marks if m.kind not in ("grid", "image"))
     if not named:
         return
     place: dict[str, Any] = {"loc": "upper left"}

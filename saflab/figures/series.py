@@ -93,11 +93,11 @@ def plot_lines(
                 f"Expected {len(where)} values for {name!r}, one per x, but found {len(values)}."
             )
         if name in on:  # dashed over solid, with no marker over the other's
-            marker, dashes, name = "", "--", f"{name}, on {on[name]}"
+            marker, dashes, name = ",", "--", f"{name}, on {on[name]}"
         elif name in on.values():
             dashes = "-"
-        ax.plot(where, values, marker=marker, linestyle=dashes, color=colour, markersize=4,
-                linewidth=1.6, label=name)  # fmt: skip
+        (line,) = ax.plot(where, values, marker, markersize=4, linewidth=1.6)
+        line.set(color=colour, linestyle=dashes, label=name)
     _scale(ax, log)
     return _finish(ax, legend=any(series), **labels)
 

@@ -15,6 +15,8 @@ from saflab.analysis.gradient_angles import gradient_angle
 from saflab.analysis.recording import spikes
 from saflab.data.dataset import Dataset
 from saflab.data.inputs import Inputs
+from saflab.gradients import predict
+from saflab.rules import mode_of
 from saflab.training.config import TrainConfig, build_model
 from saflab.training.events import Controls, EpochEnd, RunEnd, StepEnd
 from saflab.training.fit import fit
@@ -22,9 +24,10 @@ from saflab.widgets import threads
 
 __all__ = ["Progress", "Training"]
 
-# A frame every INTERVAL seconds, but at most a share FRAMES of this thread's time goes into frames
-# and ANGLES into angles; a browser on the same cores takes more.
-INTERVAL, FRAMES, ANGLES = 0.18, 0.03, 0.01
+# A frame every INTERVAL seconds, but at most a share FRAMES of this thread's time goes into frames,
+# ANGLES into angles and TESTS into tests; a browser on the same cores takes more.
+INTERVAL, FRAMES, ANGLES, TESTS = 0.18, 0.03, 0.01, 0.01
+TESTED = 200  # images of the test set that are predicted while the training goes on
 
 
 @dataclass
@@ -74,12 +77,15 @@ class Training:
         self.controls = Controls()
         self.error: Exception | None = None
         self.latest: tuple[torch.Tensor, ...] | None = None
+        self.predicted: torch.Tensor | None = None
+        self.tests = 0
         self.frames = 0
         self.seconds = 0.0  # at work, without pauses
         self._folder = tempfile.TemporaryDirectory(prefix="saflab-")
         self._thread: threading.Thread | None = None
         self._image: torch.Tensor | None = None
-        self._next = self._next_angle = 0.0
+        self._tested: torch.Tensor | None = None
+        self._next = self._next_angle = self._next_test = 0.0
         self._inside = False
 
     @property
@@ -99,9 +105,9 @@ class Training:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated seconds to the end, from the updates done; None before the first."""
+        """Estimated seconds to the end, from the updates done; None before the fifth."""
         now = self.progress[0]
-        return self.seconds / now.step * (now.steps - now.step) if now.step else None
+        return self.seconds / now.step * (now.steps - now.step) if now.step >= 5 else None
 
     def start(self) -> None:
         """Begin, or go on after a stop from the checkpoint, in a background thread."""
@@ -143,7 +149,8 @@ class Training:
         """Stop, and free data, networks and checkpoints."""
         self.watch = None
         self.stop()
-        self.data, self.latest, self._image = None, None, None
+        self.data, self.latest, self.predicted = None, None, None
+        self._image, self._tested = None, None
         self.models = []
         self._folder.cleanup()
 
@@ -199,6 +206,10 @@ class Training:
                 self._compare(self.data)
                 self._next_angle = now + (time.thread_time() - began) / ANGLES
                 began = time.thread_time()
+            if force or now >= self._next_test:
+                self._test(self.data)
+                self._next_test = now + (time.thread_time() - began) / TESTS
+                began = time.thread_time()
             if self._image is None:
                 self._image = self._encoded(self.data.test_images[:1])
             self.latest = spikes(self.models[0], self._image)
@@ -206,7 +217,10 @@ class Training:
             self.watch(self)
         # Counted from when this frame was due, so that long batches do not slow the clock.
         due = max(self._next + INTERVAL, now)
-        self._next = max(due, time.monotonic() + (time.thread_time() - began) / FRAMES)
+        pause = (time.thread_time() - began) / FRAMES
+        if self.frames == 1:
+            pause = min(pause, 1.0)  # the first takes long, and a viewer waits for the second
+        self._next = max(due, time.monotonic() + pause)
 
     def _compare(self, data: Dataset) -> None:
         images, labels = self._encoded(data.train_images[:16]), data.train_labels[:16]
@@ -216,6 +230,14 @@ class Training:
             self.models[0], images, labels.to(images.device), rules, trace=config.trace
         )
         self.progress[0].angles.append(found)
+
+    @torch.no_grad()
+    def _test(self, data: Dataset) -> None:
+        if self._tested is None:
+            self._tested = self._encoded(data.test_images[:TESTED])
+        readout, _ = self.models[0](self._tested, None, mode_of("bptt"))
+        self.predicted = predict(readout).cpu()
+        self.tests += 1
 
     def _encoded(self, images: torch.Tensor) -> torch.Tensor:
         """Return images as input of the networks, the same at every call."""

@@ -49,8 +49,8 @@ class LiveTrainer(ipywidgets.VBox):
         self.rule = choice("rule", list(rules.items()), defaults.rule)
         self.beside = choice("compare with", [("nothing", ""), *rules.items()], "")
         self.model = choice("model", list(MODELS), settings.get("model", "mlp"))
-        names = {"auto": "auto: CIFAR-10 if it is found, else digits"}
-        self.data = choice("data", [(names.get(name, name), name) for name in DATASETS], "auto")
+        said = {"auto": "auto: CIFAR-10 if it is found, else digits"}
+        self.data = choice("data", [(said.get(name, name), name) for name in DATASETS], "auto")
         self.images = Slider("training images", 1000, 50, 50000, 50)
         self.epochs = Slider("epochs", settings.get("epochs", 2), 1, 300, 1)
         self.steps = steps(defaults.steps, 32)
@@ -59,10 +59,13 @@ class LiveTrainer(ipywidgets.VBox):
         self.pause_button = ipywidgets.Button(description="Pause", disabled=True)
         self.resume_button = ipywidgets.Button(description="Resume", disabled=True)
         self.stop_button = ipywidgets.Button(description="Stop", disabled=True)
-        self.fixed = (
-            self.rule, self.beside, self.model, self.data, self.images, self.epochs, self.steps
-        )  # fmt: skip
-        self.status, self.view = ipywidgets.HTML(), Picture()
+        names = ("rule", "beside", "model", "data", "images", "epochs", "steps")
+        self.fixed = tuple(getattr(self, name) for name in names)
+        self.status, self.view, self.inside = ipywidgets.HTML(), Picture(), Picture(live="off")
+        more = ipywidgets.Accordion(
+            [self.inside], titles=["What the network makes of the test images"], selected_index=0
+        )
+        self._shown_test = 0
         self.panels: tuple[Panel, ...] = ()
         self._started_with: tuple[Any, ...] = ()
         self.start_button.on_click(lambda _: self.start())
@@ -73,7 +76,9 @@ class LiveTrainer(ipywidgets.VBox):
         for control in self.fixed:
             control.observe(lambda _: self._buttons(self.state), "value")
         buttons = (self.start_button, self.pause_button, self.resume_button, self.stop_button)
-        super().__init__([*self.fixed, self.lr, ipywidgets.HBox(buttons), self.status, self.view])
+        super().__init__(
+            [*self.fixed, self.lr, ipywidgets.HBox(buttons), self.status, self.view, more]
+        )
         self._draw("ready", None)
 
     @property
@@ -206,7 +211,18 @@ class LiveTrainer(ipywidgets.VBox):
             self.view.pictures = [svg(panel, height=150) for panel in self.panels]
             self.view.sentence = view.say(state, training)
             self.view.live = "off" if state == "running" else "polite"
+        self._show_inside(training)
         self._buttons(state)
+
+    def _show_inside(self, training: Training | None) -> None:
+        """Draw the test images anew if they have been predicted again."""
+        tests = training.tests if training else 0
+        if tests and tests != self._shown_test:
+            panels = view.inside(training)
+            with self.inside.hold_sync():
+                self.inside.pictures = [svg(panel, height=200) for panel in panels]
+                self.inside.sentence = " ".join(panel.says for panel in panels)
+        self._shown_test = tests
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return bundle(super()._repr_mimebundle_(**kwargs), self.view)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from saflab.figures import learnt
 from saflab.figures.curves import firing_rates, number, progress
 from saflab.figures.panel import Panel
 from saflab.figures.traces import raster
 from saflab.rules import RULES
 from saflab.widgets.background import Training
 
-__all__ = ["about", "curves", "duration", "layers", "say", "status"]
+__all__ = ["about", "curves", "duration", "inside", "layers", "say", "status"]
 
 
 def curves(training: Training | None) -> tuple[Panel, ...]:
@@ -39,6 +40,22 @@ def layers(training: Training | None) -> tuple[Panel, ...]:
         return ()
     last = raster(training.latest[-1], "Last hidden layer, first test image")
     return last, firing_rates([float(s.mean()) for s in training.latest])
+
+
+def inside(training: Training | None) -> tuple[Panel, ...]:
+    """Return what the network makes of the test images: predictions, mistakes, filters, spikes."""
+    if training is None or training.data is None or training.predicted is None:
+        return ()
+    data, predicted = training.data, training.predicted
+    images, labels = data.test_images[: len(predicted)], data.test_labels[: len(predicted)]
+    panels = [
+        learnt.predictions(images, labels, predicted, data.classes),
+        learnt.mistakes(images, labels, predicted, data.classes),
+        learnt.confusion(labels, predicted, data.classes),
+        learnt.filters(training.models[0], data.shape),
+        learnt.spike_map(images[0], training.latest[0]) if training.latest else None,
+    ]
+    return tuple(panel for panel in panels if panel is not None)
 
 
 def _smooth(values: list[float], window: int = 20) -> NDArray[np.float64]:

@@ -233,3 +233,10 @@ def test_detaching_the_reset_makes_bptt_ottt_and_saf_one_line():
     apart, together = (scenes.gradient(detach_reset=d)[0] for d in (False, True))
     assert sum(m.kind == "line" for m in apart.marks) == 2
     assert [m.label for m in together.marks if m.kind == "line"] == ["BPTT = OTTT = SAF"]
+
+
+def test_the_threshold_moves_the_clamp():
+    """In the input's own units; in units of the threshold every V looks alike."""
+    low, high = (scenes.clamp(threshold=v)[0] for v in (0.5, 2.0))
+    reached = [float(p.marks[0].x[np.argmax(p.marks[0].y >= 1.0)]) for p in (low, high)]
+    assert reached == pytest.approx([0.5, 2.0], abs=0.051)

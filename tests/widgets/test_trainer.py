@@ -235,6 +235,18 @@ def test_every_field_of_the_progress_is_read():
         assert f".{field.name}" in text, field.name
 
 
+def test_a_running_training_is_counted(trainer):
+    assert openmp.trainings() == 0
+    trainer.epochs.value = 300
+    trainer.start()
+    until(lambda: trainer.training.progress[0].step > 1)
+    assert openmp.trainings() == 1
+    trainer.pause()
+    assert openmp.trainings() == 1
+    trainer.stop()
+    assert openmp.trainings() == 0
+
+
 def test_stop_while_paused(trainer):
     trainer.epochs.value = 300
     trainer.start()
@@ -264,6 +276,44 @@ def test_curves_rasters_and_rates_are_drawn(trainer):
     assert titles[0] == "Loss per batch"
     assert "Firing rate per layer" in titles
     assert any("test image" in title for title in titles)
+
+
+def test_it_shows_what_the_network_makes_of_the_test_images(trainer):
+    assert trainer.inside.pictures == []
+    trainer.run()
+    digits = data.load("digits")
+    predicted = trainer.training.predicted
+    right = int((predicted == digits.test_labels[: len(predicted)]).sum())
+    assert len(predicted) == 200
+    assert f"It classifies {right} of 200 test images correctly" in trainer.inside.sentence
+    assert len(trainer.inside.pictures) == 4  # predictions, mistakes, confusion matrix, filters
+    assert all('role="img"' in picture for picture in trainer.inside.pictures)
+    assert trainer.error == ""
+
+
+def test_a_convolutional_network_shows_its_spikes_over_the_image():
+    trainer = LiveTrainer(model="convnet", channels=(4, 4, 4), batch=50)
+    trainer.data.value, trainer.images.value, trainer.epochs.value = "digits", 50, 1
+    trainer.run()
+    assert "Spikes of the first layer over the image" in trainer.inside.pictures[-1]
+    trainer.end()
+
+
+def test_predicting_the_test_images_keeps_to_its_share(trainer, monkeypatch):
+    calls = []
+
+    def slow(self, data):
+        end = time.thread_time() + 0.1
+        while time.thread_time() < end:
+            pass
+        calls.append(time.monotonic())
+
+    monkeypatch.setattr(Training, "_test", slow)
+    trainer.epochs.value = 300
+    trainer.start()
+    until(lambda: trainer.training.frames > 5)
+    trainer.stop()
+    assert len(calls) <= 2  # 100 ms are 1 % of 10 s; the last at the stop
 
 
 @pytest.mark.parametrize(("rule", "equal"), [("ottt_a", True), ("bptt", False)])
