@@ -164,8 +164,8 @@ def progress(
 ) -> Panel:
     """Curves over optimizer steps, e.g. the loss of a training run; at most 300 points each.
 
-    A curve that lies on an earlier one is dashed. Where the values span more than three powers of
-    ten, as of a loss that explodes, the axis is logarithmic.
+    A curve that lies on an earlier one is dashed, and its name says so. Where the values span more
+    than three powers of ten, as of a loss that explodes, the axis is logarithmic.
 
     Args:
         series: Name → one value per update so far.
@@ -179,8 +179,9 @@ def progress(
     on, marks, says = coinciding(seen), [], []
     for (name, points), colour in zip(curves.items(), cycle(COLOURS), strict=False):
         keep = np.unique(np.linspace(0, max(0, len(points) - 1), 300).astype(int))[: len(points)]
+        label = f"{name}, on {on[name]}" if name in on else name
         marks.append(
-            mark("line", points[keep], keep + 1.0, colour=colour, label=name, dashed=name in on)
+            mark("line", points[keep], keep + 1.0, colour=colour, label=label, dashed=name in on)
         )
         if len(points):
             says.append(f"{name} is {number(points[-1])} after {len(points)} updates")

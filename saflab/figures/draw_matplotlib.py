@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["card", "draw", "new_axes", "pyplot", "show"]
+__all__ = ["DASHES", "card", "draw", "new_axes", "pyplot", "show"]
+
+
+# Gaps as wide as the dashes, so that a line below shows as much as the one on it.
+DASHES: Any = (0, (4.0, 4.0))
 
 
 def pyplot() -> Any:
@@ -56,7 +60,7 @@ def card(ax: Axes) -> None:
 
 def _draw_mark(ax: Axes, m: Mark, span: tuple[float, float, float, float]) -> None:
     style: dict[str, Any] = {"color": m.colour, "label": m.label or None}
-    dashes = "--" if m.dashed else "-"
+    dashes = DASHES if m.dashed else "-"
     if m.kind == "line":
         ax.plot(m.x, m.y, linestyle=dashes, linewidth=1.6, **style)
     elif m.kind == "steps":

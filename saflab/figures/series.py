@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from saflab.figures.draw_matplotlib import card, new_axes, pyplot
+from saflab.figures.draw_matplotlib import DASHES, card, new_axes, pyplot
 from saflab.figures.panel import COLOURS, INK, PAPER, coinciding
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def plot_lines(
                 f"Expected {len(where)} values for {name!r}, one per x, but found {len(values)}."
             )
         if name in on:  # dashed over solid, with no marker over the other's
-            marker, dashes, name = ",", "--", f"{name}, on {on[name]}"
+            marker, dashes, name = ",", DASHES, f"{name}, on {on[name]}"
         elif name in on.values():
             dashes = "-"
         (line,) = ax.plot(where, values, marker, markersize=4, linewidth=1.6)
