@@ -16,9 +16,10 @@ from saflab.widgets import reruns
 from saflab.widgets.controls import Code, Picture, bundle, choice
 from saflab.widgets.threads import release_threads, trainings
 
-__all__ = ["Explorer"]
+__all__ = ["Explorer", "Presets"]
 
 NO_PRESET = "choose…"
+Presets = dict[str, dict[str, Any]]  # name → values of controls
 
 
 class Explorer(ipywidgets.VBox):
@@ -34,7 +35,7 @@ class Explorer(ipywidgets.VBox):
 
     title: ClassVar[str] = ""
     scene: ClassVar[Callable[..., tuple[Panel, ...]]]
-    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    presets: ClassVar[Presets] = {}
 
     def __init__(self, **controls: Any) -> None:
         self.controls: dict[str, Any] = controls

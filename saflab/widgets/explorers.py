@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import traitlets
 
 from saflab.figures import scenes
 from saflab.neurons import SURROGATES
 from saflab.widgets.controls import Play, Slider, choice, steps, switch
-from saflab.widgets.explorer import Explorer
+from saflab.widgets.explorer import Explorer, Presets
 
 __all__ = [
     "AccumulationExplorer",
@@ -29,7 +30,7 @@ class AccumulationExplorer(Explorer):
     """Spikes, their accumulation â, its binary digits at λ = 1/2, and SAF against LIF."""
 
     scene = staticmethod(scenes.accumulation)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "binary digits": {"decay": 0.5, "strength": 0.7, "kind": "constant", "steps": 12},
         "no decay: a counter": {"decay": 1.0, "strength": 0.4, "kind": "constant", "steps": 40},
         "long memory": {"decay": 0.95, "strength": 0.7, "kind": "pulse", "steps": 200},
@@ -47,7 +48,7 @@ class SurrogateExplorer(Explorer):
     """A surrogate derivative, and how much gradient it lets through at a distance from V."""
 
     scene = staticmethod(scenes.surrogate_curve)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "the course's": {"shape": "sigmoid", "slope": 4.0, "distance": 0.2},
         "blind beyond a window": {"shape": "rectangular", "slope": 1.0, "distance": 0.6},
         "too narrow to learn": {"shape": "sigmoid", "slope": 10.0, "distance": 1.0},
@@ -67,7 +68,7 @@ class GradientExplorer(Explorer):
     """
 
     scene = staticmethod(scenes.gradient)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "silent neuron": {"decay": 0.8, "strength": 0.1, "steps": 12},
         "busy neuron: BPTT feels the reset": {"decay": 0.8, "strength": 0.6, "steps": 12},
         "reset detached: all equal": {"strength": 0.6, "detach_reset": True},
@@ -95,7 +96,7 @@ class DriftExplorer(Explorer):
     """SAF-E and OTTT when the weights move at every step of a sequence."""
 
     scene = staticmethod(scenes.drift)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "weights at rest: equal": {"lr": 0.0, "steps": 6},
         "weights that move": {"lr": 2.0, "steps": 6},
         "a long sequence": {"lr": 2.0, "steps": 20},
@@ -112,7 +113,7 @@ class ClampExplorer(Explorer):
     """Firing rates against the clamp that they approach as T grows."""
 
     scene = staticmethod(scenes.clamp)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "few steps": {"steps": 4, "decay": 0.5},
         "no decay, many steps": {"steps": 100, "decay": 1.0},
         "leaky, many steps": {"steps": 100, "decay": 0.5},
@@ -129,7 +130,7 @@ class CostExplorer(Explorer):
     """Passes over each synapse and steps kept in memory, by rule."""
 
     scene = staticmethod(scenes.cost)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "as published": {"steps": 6, "fused": False},
         "OTTT fused": {"steps": 6, "fused": True},
     }
@@ -144,7 +145,7 @@ class EnergyExplorer(Explorer):
     """Energy and accuracy of a small network trained on digits, by number of steps."""
 
     scene = staticmethod(scenes.energy)
-    presets = {"stop early": {"steps": 1}, "take time": {"steps": 20}}  # noqa: RUF012
+    presets: ClassVar[Presets] = {"stop early": {"steps": 1}, "take time": {"steps": 20}}
 
     def __init__(self) -> None:
         self.steps = steps(6, 20)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from saflab.figures import scenes
 from saflab.figures.panel import Panel
 from saflab.widgets.controls import Slider, choice, steps, switch
-from saflab.widgets.explorer import Explorer
+from saflab.widgets.explorer import Explorer, Presets
 from saflab.widgets.prediction import Strip, compare_drawn, compare_first, compare_number
 
 __all__ = ["NeuronExplorer"]
@@ -25,7 +25,7 @@ class NeuronExplorer(Explorer):
     """
 
     scene = staticmethod(scenes.neuron)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "leaks too much to fire": {"decay": 0.5, "threshold": 1.0, "strength": 0.45},
         "no decay: a counter": {"decay": 1.0, "threshold": 1.0, "strength": 0.25},
         "pulse, then decay": {"decay": 0.95, "strength": 0.2, "kind": "pulse", "steps": 100},
