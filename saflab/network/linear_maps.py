@@ -7,8 +7,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.modules.utils import _pair
+
+from saflab.neurons import first_order
 
 __all__ = ["Conv2d", "Linear", "Scale", "SequenceDropout", "pool", "standardise"]
 
@@ -31,7 +32,7 @@ class _Standardise(torch.autograd.Function):
         return out.mul_(r * gain[:, None]).view_as(weight)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor, Tensor, None]:
@@ -150,7 +151,7 @@ class _AvgPool(torch.autograd.Function):
         return torch.ops.aten.avg_pool2d(x, *options)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor, None]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from saflab import machine
 from saflab.network.linear_maps import Conv2d, Linear, Scale, SequenceDropout, pool
-from saflab.neurons import rescale, swap
+from saflab.neurons import first_order, rescale, swap
 
 __all__ = ["Prepared", "Synapse"]
 
@@ -97,6 +97,7 @@ class _TwoPaths(torch.autograd.Function):
         return layer.apply_to(value, weight, bias)
 
     @staticmethod
+    @first_order
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         path, weight = ctx.saved_tensors
         needed = list(ctx.needs_input_grad[1:3])

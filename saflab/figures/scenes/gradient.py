@@ -53,10 +53,10 @@ def drift(lr: float = 0.1, steps: int = 6, decay: float = 0.5, seed: int = 0) ->
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(16, 1, 8, 8, generator=generator, dtype=torch.float64)
     labels = torch.randint(10, (16,), generator=generator)
-    with torch.random.fork_rng(devices=[]):
+    with torch.device("meta"):  # where an initial value costs no draw
         hidden, readout = Linear(64, 32), Linear(32, 10)
     ends = [Connection(0, 1, Synapse(nn.Flatten(), hidden)), Connection(1, 2, Synapse(readout))]
-    network = Network(ends, LIFParams(decay=decay)).double()
+    network = Network(ends, LIFParams(decay=decay)).double().to_empty(device="cpu")
     for layer in (hidden, readout):  # drawn in float64, whatever a notebook's default is
         for p in layer.parameters():
             nn.init.uniform_(p, -(layer.in_features**-0.5), layer.in_features**-0.5, generator)

@@ -223,6 +223,7 @@ def _plain(name: str, node: Any, kind: str) -> list[nn.Module]:
 
 
 def _fill(layer: Linear | Conv2d, weight: np.ndarray, bias: np.ndarray | None) -> None:
+    layer.to_empty(device="cpu")
     with torch.no_grad():
         layer.weight.copy_(torch.as_tensor(weight))
         if layer.bias is not None:
@@ -231,7 +232,8 @@ def _fill(layer: Linear | Conv2d, weight: np.ndarray, bias: np.ndarray | None) -
 
 def _linear(node: Any, gain: float) -> Linear:
     weight, bias = np.asarray(node.weight), getattr(node, "bias", None)
-    layer = Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    with torch.device("meta"):  # where an initial value costs no draw
+        layer = Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
     _fill(layer, weight * gain, None if bias is None else np.asarray(bias) * gain)
     return layer
 
@@ -245,14 +247,15 @@ def _conv(name: str, node: Any, gain: float) -> Conv2d:
     if isinstance(node.padding, str | bytes):
         raise ValueError(f"Expected padding of node {name!r} in numbers, but found a word.")
     weight, bias = np.asarray(node.weight), np.asarray(node.bias)
-    layer = Conv2d(
-        weight.shape[1],
-        weight.shape[0],
-        _pair(weight.shape[2:]),
-        _pair(node.stride),
-        _pair(node.padding),
-        bias=bool(bias.any()),
-    )
+    with torch.device("meta"):
+        layer = Conv2d(
+            weight.shape[1],
+            weight.shape[0],
+            _pair(weight.shape[2:]),
+            _pair(node.stride),
+            _pair(node.padding),
+            bias=bool(bias.any()),
+        )
     _fill(layer, weight * gain, bias * gain)
     return layer
 
