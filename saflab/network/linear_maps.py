@@ -8,10 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.utils import _pair
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from saflab.neurons import first_order
 
-__all__ = ["Conv2d", "Linear", "Scale", "SequenceDropout", "pool", "standardise"]
+__all__ = ["REPARAMETRISE", "Conv2d", "Linear", "Scale", "SequenceDropout", "pool", "standardise"]
+
+# Hooks of PyTorch that compute a weight before each call of `forward`.
+REPARAMETRISE = (BasePruningMethod, SpectralNorm, WeightNorm)
 
 
 class _Standardise(torch.autograd.Function):
@@ -65,12 +71,19 @@ class _Weighted:
 
     weight: Tensor
     gain: nn.Parameter | None
+    _forward_pre_hooks: dict[int, Any]
 
     def _standardised(self, wanted: bool) -> None:
         self.gain = nn.Parameter(torch.ones(len(self.weight))) if wanted else None
 
     def effective_weight(self, factor: float = 1.0) -> Tensor:
-        """Return the weight that the input meets, times a constant factor."""
+        """Return the weight that the input meets, times a constant factor.
+
+        `torch.nn.utils.prune`, `weight_norm` and `spectral_norm` compute weight, bias or gain anew.
+        """
+        for hook in self._forward_pre_hooks.values():
+            if isinstance(hook, REPARAMETRISE):
+                hook(self, ())
         if self.gain is not None:
             return standardise(self.weight, self.gain * factor)
         return self.weight if factor == 1.0 else self.weight * factor
@@ -186,7 +199,16 @@ class Scale(nn.Module):
 
 
 class SequenceDropout(nn.Module):
-    """Dropout whose mask is drawn once per sequence, so that it commutes with accumulation."""
+    """Dropout whose mask is drawn once per sequence, so that it commutes with accumulation.
+
+    `NetworkState` carries the mask; a sequence that starts with state None draws another.
+
+    Args:
+        p: Probability that an entry is 0, in [0, 1).
+
+    Raises:
+        ValueError: If `p` is out of range.
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
@@ -194,9 +216,10 @@ class SequenceDropout(nn.Module):
             raise ValueError(f"Expected a dropout probability in [0, 1), but found {p}.")
         self.p = p
 
-    def draw(self, x: Tensor) -> Tensor:
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a mask for one sequence, shaped as one step of `x` and scaled by 1/(1 − p)."""
-        return torch.empty_like(x).bernoulli_(1.0 - self.p).div_(1.0 - self.p)
+        kept = 1.0 - self.p
+        return torch.empty_like(x).bernoulli_(kept, generator=generator).div_(kept)
 
     def extra_repr(self) -> str:
         """Show the probability."""

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from saflab import machine
-from saflab.network.linear_maps import Conv2d, Linear, Scale, SequenceDropout, pool
+from saflab.network.linear_maps import REPARAMETRISE, Conv2d, Linear, Scale, SequenceDropout, pool
 from saflab.neurons import first_order, rescale, swap
+from saflab.ops.finite import is_finite, poison, require_finite
 
 __all__ = ["Prepared", "Synapse"]
 
@@ -46,17 +47,49 @@ def _refuse(module: nn.Module) -> None:
     raise ValueError(f"Expected one of {allowed} between neurons, but found {name}.")
 
 
+# Modules that a synapse evaluates without a call of their `forward`.
+_UNCALLED = (Linear, Conv2d, nn.AvgPool2d, Scale, SequenceDropout)
+
+
+def _has_own_forward(module: nn.Module) -> bool:
+    base = next(kind for kind in _UNCALLED if isinstance(module, kind))
+    return "forward" in vars(module) or type(module).forward is not base.forward
+
+
+def _check_hooks(module: nn.Module | None, name: str) -> None:
+    if not isinstance(module, _UNCALLED):
+        return
+    kinds = (module._forward_pre_hooks, module._forward_hooks, module._backward_hooks,
+             module._backward_pre_hooks)  # fmt: skip
+    for hook in (hook for hooks in kinds for hook in hooks.values()):
+        if not isinstance(hook, REPARAMETRISE):
+            raise ValueError(
+                f"Expected no hook on {type(module).__name__} of {name}, but found {hook}. A "
+                "synapse uses the weight without calling the layer, so that the hook would never "
+                "run. Register it on the synapse, or use Network.forward(observe=…). Pruning, "
+                "parametrizations, weight_norm and spectral_norm of torch.nn.utils work."
+            )
+
+
 class Prepared:
     """A synapse made ready for one sequence.
 
-    The effective weight and the response to a constant input are computed once, not T times. With
+    The effective weight and the response to a constant input are computed once, not T times, and
+    the masks of `SequenceDropout` drawn from `generator` (None: PyTorch's global one). With
     `hold=True` they are held as leaves while T backward passes add to their gradients; `flush`
     then passes the sums on to the parameters. Without it they stay in the graph.
     """
 
-    def __init__(self, weight: Tensor | None, bias: Tensor | None, *, hold: bool) -> None:
-        self.bias = bias
+    def __init__(
+        self,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        *,
+        hold: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
         self._hold = hold
+        self.generator = generator
         self.masks: dict[int, Tensor] = {}
         self.first: Tensor | None = None
         self._pending: list[tuple[Tensor, Tensor]] = []
@@ -64,6 +97,10 @@ class Prepared:
             # The layout of tensor cores, arranged once per sequence; signals follow the weights.
             weight = weight.contiguous(memory_format=torch.channels_last)
         self.weight = None if weight is None else self.hold(weight)
+        self.bias = None if bias is None else self.hold(bias)
+        # On a GPU, where to look would mean to wait, 0 or NaN for the readout.
+        looked = weight is None or not machine.on_gpu(weight.device)
+        self.poison = 0.0 if looked else poison(weight, bias)
 
     def hold(self, x: Tensor) -> Tensor:
         """Return a leaf with the value of `x`, whose gradient `flush` passes on to `x`."""
@@ -135,16 +172,43 @@ class Synapse(nn.Module):
                 raise ValueError(
                     f"Expected Flatten from dimension 1, but found {module.start_dim}."
                 )
+        for module in (*before, last):
+            if isinstance(module, _UNCALLED) and _has_own_forward(module):
+                raise ValueError(
+                    f"Expected the forward pass of saflab's layer, but found one of "
+                    f"{type(module).__name__}'s own, which a synapse would never call. Compute the "
+                    "weight with a parametrization of torch.nn.utils.parametrize."
+                )
         self.before = nn.ModuleList(before)
         self.layer: Linear | Conv2d | None = last
 
-    def prepare(self, *, hold: bool = False) -> Prepared:
-        """Return the synapse made ready for one sequence."""
+    def prepare(
+        self, *, hold: bool = False, generator: torch.Generator | None = None, name: str = "synapse"
+    ) -> Prepared:
+        """Return the synapse made ready for one sequence.
+
+        Args:
+            hold: See `Prepared`.
+            generator: Source of dropout masks; None is PyTorch's global one.
+            name: What an error calls the synapse.
+
+        Raises:
+            ValueError: If a weight or bias is not finite (not looked at on a GPU), or a module has
+                a hook that would not be called.
+        """
+        for module in (*self.before, self.layer):
+            _check_hooks(module, name)
         if self.layer is None:
-            return Prepared(None, None, hold=hold)
+            return Prepared(None, None, hold=hold, generator=generator)
         # Scaling the weights once per sequence is cheaper than the signals at every step.
         factor = math.prod(m.factor for m in self.before if isinstance(m, Scale))
-        return Prepared(self.layer.effective_weight(factor), self.layer.bias, hold=hold)
+        weight, bias = self.layer.effective_weight(factor), self.layer.bias
+        if not machine.on_gpu(weight.device):
+            own = [*self.layer.named_parameters(), ("weight", weight)]
+            if not (is_finite(weight) and (bias is None or is_finite(bias))):
+                named = [(f"{name}.layer.{key}", x) for key, x in own]
+                require_finite("weights", named, "Lower the learning rate or load other weights.")
+        return Prepared(weight, bias, hold=hold, generator=generator)
 
     def _shape(self, x: Tensor, prepared: Prepared) -> Tensor:
         steps = x.shape[0]
@@ -159,7 +223,7 @@ class Synapse(nn.Module):
             elif self.training:
                 per_step = x.unflatten(0, (steps, -1))
                 if index not in prepared.masks:
-                    prepared.masks[index] = module.draw(per_step[0])
+                    prepared.masks[index] = module.draw(per_step[0], prepared.generator)
                 x = (per_step * prepared.masks[index]).flatten(0, 1)
         return x
 

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from saflab import machine
 from saflab.analysis.evaluation import Evaluation, evaluate
-from saflab.data.batches import Batches, mixed_seed
+from saflab.data.batches import Batches
 from saflab.data.dataset import Dataset
 from saflab.data.inputs import Inputs
 from saflab.gradients import predict, sequence
 from saflab.network.network import Network
+from saflab.ops.finite import require_finite, skip_if_broken
 from saflab.rules import get_rule, mode_of
 from saflab.training import checkpoints
 from saflab.training.config import TrainConfig, build_model
@@ -102,6 +103,9 @@ class Run:
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=self.lr, momentum=config.momentum, fused=self.fused
         )
+        self.broken = torch.zeros((), device=self.device)  # 1 once a gradient was not finite
+        if self.fused:
+            self.optimizer.found_inf = self.broken  # type: ignore[attr-defined]
         if config.cuda_graph and self.team.size > 1:
             raise ValueError(
                 f"Expected one process for cuda_graph, but found {self.team.size}. Leave it out."
@@ -176,14 +180,12 @@ class Run:
                 group["lr"].fill_(lr)
             else:
                 group["lr"] = lr
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mixed_seed(self.config.seed, self.step))
-            x, labels = self.batches[self.step]
-            rows, share = self.team.rows(len(labels))
-            x, labels = x[:, rows], labels[rows]
-            alone = self.team.size == 1
-            numbers = self.learn(x, labels) if alone else self._learn(x, labels, share)
-            arrival = Arrival(numbers)
+        x, labels = self.batches[self.step]
+        rows, share = self.team.rows(len(labels))
+        x, labels = x[:, rows], labels[rows]
+        alone = self.team.size == 1
+        numbers = self.learn(x, labels) if alone else self._learn(x, labels, share)
+        arrival = Arrival(numbers)
         self.step += 1
         self.pending.append(_Pending(self.step, lr, time.perf_counter() - begin, arrival))
 
@@ -205,12 +207,26 @@ class Run:
         correct = (predict(torch.cat(readouts)) == labels).sum()
         if not share:
             correct = torch.zeros_like(correct)
-        return self.team.total(torch.stack([loss.double(), correct.double()]))
+        loss = loss.double().masked_fill(self.broken > 0, math.nan)
+        return self.team.total(torch.stack([loss, correct.double()]))
 
     def update_weights(self, share: float) -> None:
-        """Make an optimizer step, with gradients averaged over the processes."""
+        """Make an optimizer step, with gradients averaged over the processes.
+
+        A GPU, whose host would have to wait for an error, skips the step and all that follow.
+
+        Raises:
+            ValueError: If a gradient is not finite.
+        """
         if self.averager is not None:
             self.averager.average(share)
+        named = self.model.named_parameters()
+        grads = [(name, p.grad) for name, p in named if p.grad is not None]
+        if self.fused:
+            skip_if_broken([grad for _, grad in grads], self.broken)
+        else:
+            remedy = "Lower the learning rate; the weights are those before this update."
+            require_finite("gradients", grads, remedy)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
@@ -262,8 +278,16 @@ class Run:
         return Evaluation(accuracy=accuracy, images=len(labels), firing_rates=rates)
 
     def save(self, path: Path | None) -> None:
-        """Write a checkpoint (None: nowhere), from the first process alone."""
+        """Write a checkpoint (None: nowhere), from the first process alone.
+
+        Raises:
+            ValueError: If a weight is not finite; the checkpoint before is kept.
+        """
         if path is not None and self.team.leads:
+            require_finite(
+                "weights", self.model.named_parameters(),
+                "Lower the learning rate; the checkpoint before is kept.",
+            )  # fmt: skip
             checkpoints.save(path, self.content())
 
 
