@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
 from saflab.gradients import sequence
 from saflab.network.network import Network
@@ -53,7 +52,7 @@ def passes(rule: Rule, steps: int, *, fused: bool = True) -> int:
     """
     if steps < 1:
         raise ValueError(f"Expected T ≥ 1 steps, but found {steps}. Use e.g. 6.")
-    forward = 2 if rule.carries == "spikes+trace" and not fused else 1
+    forward = 2 if rule.carrier == "trace" and not fused else 1
     # The published second path adds a forward pass; backward stays at input and weights.
     seen = 1 if rule.graph == "last" else steps
     return forward * steps + 2 * seen
@@ -91,6 +90,8 @@ def run(
 
 def operations(network: Network, x: Tensor, y: Tensor, variant: Variant) -> int:
     """Return the floating-point operations of all convolutions and matrix products that run."""
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton, slow
+
     with FlopCounterMode(display=False) as counter:
         run(network, x, y, variant)
     return counter.get_total_flops()

@@ -39,11 +39,11 @@ class SpikeCounter:
 
     Args:
         network: The network that runs.
-        kind: What its populations put out, as in `Mode`: "saf" for accumulations.
+        carrier: What its populations send, as in `Mode`.
     """
 
-    def __init__(self, network: Network, kind: str = "lif") -> None:
-        self.network, self.kind = network, kind
+    def __init__(self, network: Network, carrier: str = "spikes") -> None:
+        self.network, self.carrier = network, carrier
         self.images, self.steps = 0, 0
         self.spikes: dict[int, Tensor] = {}
         self._binary: Tensor | None = None  # whether the input is spikes, known to the device
@@ -72,7 +72,7 @@ class SpikeCounter:
         if population == self.network.readout:
             return
         total = out.sum((0, 1), dtype=torch.float64)
-        if self.kind == "saf":
+        if self.carrier == "accumulation":
             # s[t] = â[t] − λ·â[t−1], so the sum of spikes needs the sums of â now and before.
             last = out[-1].sum(0, dtype=torch.float64)
             before = self._before.get(population, torch.zeros_like(last))
@@ -99,11 +99,9 @@ class SpikeCounter:
         layers = []
         for target in range(1, network.readout + 1):
             synapses = additions = multiplications = 0.0
-            for (source, end), synapse in zip(network.ends, network.synapses, strict=True):
-                if end != target:
-                    continue
+            for _, source, synapse in network.incoming(target):
                 spikes = self.spikes[source].cpu() / self.images
-                reach, macs = fan_out(synapse, tuple(spikes.shape))  # type: ignore[arg-type]
+                reach, macs = fan_out(synapse, tuple(spikes.shape))
                 synapses += macs
                 if source == 0 and analog_steps:
                     multiplications += macs * analog_steps

@@ -86,13 +86,13 @@ def evaluate(
     mode = mode_of(rule)
     # Counted on the device and read at the end, so that a GPU need not wait for the host.
     correct = torch.zeros((), dtype=torch.int64, device=images.device)
-    counter = SpikeCounter(model, mode.kind)
+    counter = SpikeCounter(model, mode.carrier)
     with evaluating(model):
         for x, y in _encoded_batches(images, labels, inputs, batch):
             counter.start(x)
-            state, prepared, o = None, model.prepare(), []
+            state, prepared, o = model.zero_state(), model.prepare(), []
             for t in range(inputs.steps):  # step by step: memory does not grow with T
-                now, state = model(x[t : t + 1], state, mode, prepared, counter)
+                now, state = model.advance(x[t : t + 1], state, mode, prepared, counter)
                 o.append(now)
             correct += (predict(torch.cat(o)) == y).sum()
     return Evaluation(

@@ -11,7 +11,7 @@ from saflab.gradients import sequence
 from saflab.network.network import Network
 from saflab.neurons import LIFParams, accumulate, swap
 from saflab.ops import scan
-from saflab.rules import mode_of
+from saflab.rules import get_rule, mode_of
 
 __all__ = ["angle", "credit", "flat_gradient", "gradient_angle", "step_gradients"]
 
@@ -51,7 +51,7 @@ def gradient_angle(
         twin = copy.deepcopy(model).double()
         twin.zero_grad(set_to_none=True)
         mode = mode_of(name, trace=trace)
-        for _ in sequence(twin, images, y, name, mode=mode, update="sequence"):
+        for _ in sequence(twin, images, y, get_rule(name, update="sequence"), mode=mode):
             pass
         parts.append(flat_gradient(twin))
     return angle(parts[0], parts[1])
@@ -78,7 +78,7 @@ def step_gradients(
         moving.load_state_dict(network.state_dict())
         moving.zero_grad()
         found.append([])
-        for _ in sequence(moving, x, y, rule, update="step"):
+        for _ in sequence(moving, x, y, get_rule(rule, update="step")):
             learnt = [(p, p.grad) for p in weights if p.grad is not None]
             found[-1].append(torch.cat([grad.flatten() for _, grad in learnt]))
             for p, grad in learnt:

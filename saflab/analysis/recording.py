@@ -63,9 +63,9 @@ class Record:
     readout: Tensor
 
 
-def _complete(kind: str, current: Tensor, out: Tensor, p: LIFParams) -> PopulationRecord:
+def _complete(carrier: str, current: Tensor, out: Tensor, p: LIFParams) -> PopulationRecord:
     """Derive all four quantities from the two that a run computes."""
-    if kind == "saf":
+    if carrier == "accumulation":
         U, a = current, out
         s = spikes_from_accumulation(a, p.decay).round()
     else:
@@ -112,7 +112,7 @@ def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
     seen, readout = _observed(model, x, mode)
     return Record(
         populations=tuple(
-            _complete(mode.kind, torch.cat(currents), torch.cat(outs), model.neuron)
+            _complete(mode.carrier, torch.cat(currents), torch.cat(outs), model.neuron)
             for currents, outs in seen
         ),
         readout=readout,
@@ -149,4 +149,4 @@ def record_neuron(current: Tensor, p: LIFParams | None = None) -> PopulationReco
     p = p or LIFParams()
     train = current.view(-1, 1, 1) if current.dim() == 1 else current
     spikes, _ = scan("lif", train, None, p)
-    return _complete("lif", train, spikes, p)
+    return _complete("spikes", train, spikes, p)

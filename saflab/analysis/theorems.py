@@ -16,7 +16,7 @@ from saflab.network.linear_maps import Conv2d, Linear, Scale
 from saflab.network.network import Connection, Network
 from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams, accumulate, total_weight
-from saflab.rules import Mode, mode_of
+from saflab.rules import Mode, get_rule, mode_of
 
 __all__ = ["TOLERANCE", "Claim", "gradients", "random_network", "step_gradients", "verify"]
 
@@ -94,7 +94,7 @@ def gradients(
 ) -> dict[str, Tensor]:
     """Return the gradient of each parameter, summed over the sequence, under `rule`."""
     network.zero_grad(set_to_none=True)
-    for _ in sequence(network, x, y, rule, mode=mode, update="sequence"):
+    for _ in sequence(network, x, y, get_rule(rule, update="sequence"), mode=mode):
         pass
     return {
         name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
