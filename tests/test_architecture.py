@@ -92,7 +92,7 @@ def sizes():
 
 # Still too large; nothing may be added here.
 LARGE = {
-    "saflab/classroom/sandbox/run.py:run", 
+    "saflab/classroom/sandbox/run.py:run",
     "saflab/neurons.py",
     "saflab/ops/scan.py:scan", "saflab/training/fit.py:_events", "benchmarks/step.py:run",
     "tools/browser.py:open_lab", "classroom/grading.py:grade", "classroom/sandbox/run.py:run",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from saflab.analysis.gradient_angles import step_gradients
 from saflab.analysis.recording import record
-from saflab.gradients import sequence
+from saflab.gradients import accumulate_gradients
 from saflab.network.linear_maps import Conv2d, Linear, Scale
 from saflab.network.network import Connection, Network
 from saflab.network.synapses import Synapse
@@ -94,8 +94,7 @@ def gradients(
 ) -> dict[str, Tensor]:
     """Return the gradient of each parameter, summed over the sequence, under `rule`."""
     network.zero_grad(set_to_none=True)
-    for _ in sequence(network, x, y, get_rule(rule, update="sequence"), mode=mode):
-        pass
+    accumulate_gradients(network, x, y, get_rule(rule, update="sequence"), mode=mode)
     return {
         name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
         for name, p in network.named_parameters()

@@ -66,12 +66,11 @@ def standardise(weight: Tensor, gain: Tensor, eps: float = 1e-4) -> Tensor:
     return _Standardise.apply(weight, gain, eps)  # type: ignore[no-any-return]
 
 
-class _Weighted:
+class _Weighted(nn.Module):
     """A weight W that meets its input as it is, or standardised if there is a gain."""
 
     weight: Tensor
     gain: nn.Parameter | None
-    _forward_pre_hooks: dict[int, Any]
 
     def _standardised(self, wanted: bool) -> None:
         self.gain = nn.Parameter(torch.ones(len(self.weight))) if wanted else None

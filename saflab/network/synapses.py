@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from saflab import machine
 from saflab.network.linear_maps import REPARAMETRISE, Conv2d, Linear, Scale, SequenceDropout, pool
+from saflab.network.prepared import Prepared
 from saflab.neurons import first_order, rescale, swap
-from saflab.ops.finite import is_finite, poison, require_finite
+from saflab.ops.finite import is_finite, require_finite
 
-__all__ = ["Prepared", "Synapse"]
+__all__ = ["Synapse"]
 
 
 _LINEAR = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Identity, Scale, SequenceDropout)
@@ -69,54 +70,6 @@ def _check_hooks(module: nn.Module | None, name: str) -> None:
                 "run. Register it on the synapse, or use Network.forward(observe=…). Pruning, "
                 "parametrizations, weight_norm and spectral_norm of torch.nn.utils work."
             )
-
-
-class Prepared:
-    """A synapse made ready for one sequence.
-
-    The effective weight and the response to a constant input are computed once, not T times, and
-    the masks of `SequenceDropout` drawn from `generator` (None: PyTorch's global one). With
-    `hold=True` they are held as leaves while T backward passes add to their gradients; `flush`
-    then passes the sums on to the parameters. Without it they stay in the graph.
-    """
-
-    def __init__(
-        self,
-        weight: Tensor | None,
-        bias: Tensor | None,
-        *,
-        hold: bool = False,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        self._hold = hold
-        self.generator = generator
-        self.masks: dict[int, Tensor] = {}
-        self.first: Tensor | None = None
-        self._pending: list[tuple[Tensor, Tensor]] = []
-        if weight is not None and weight.dim() == 4 and machine.on_gpu(weight.device):
-            # The layout of tensor cores, arranged once per sequence; signals follow the weights.
-            weight = weight.contiguous(memory_format=torch.channels_last)
-        self.weight = None if weight is None else self.hold(weight)
-        self.bias = None if bias is None else self.hold(bias)
-        # On a GPU, where to look would mean to wait, 0 or NaN for the readout.
-        looked = weight is None or not machine.on_gpu(weight.device)
-        self.poison = 0.0 if looked else poison(weight, bias)
-
-    def hold(self, x: Tensor) -> Tensor:
-        """Return a leaf with the value of `x`, whose gradient `flush` passes on to `x`."""
-        if not self._hold or x.is_leaf or not x.requires_grad:
-            return x
-        leaf = x.detach().requires_grad_()
-        self._pending.append((x, leaf))
-        return leaf
-
-    def flush(self) -> None:
-        """Pass the gathered gradients on, latest first, and let go of the graphs."""
-        while self._pending:
-            x, leaf = self._pending.pop()
-            grad, leaf.grad = leaf.grad, None  # let go of each sum as soon as it is passed on
-            if grad is not None:
-                torch.autograd.backward(x, grad)
 
 
 class _TwoPaths(torch.autograd.Function):
@@ -182,14 +135,11 @@ class Synapse(nn.Module):
         self.before = nn.ModuleList(before)
         self.layer: Linear | Conv2d | None = last
 
-    def prepare(
-        self, *, hold: bool = False, generator: torch.Generator | None = None, name: str = "synapse"
-    ) -> Prepared:
+    def prepare(self, *, hold: bool = False, name: str = "synapse") -> Prepared:
         """Return the synapse made ready for one sequence.
 
         Args:
             hold: See `Prepared`.
-            generator: Source of dropout masks; None is PyTorch's global one.
             name: What an error calls the synapse.
 
         Raises:
@@ -199,7 +149,7 @@ class Synapse(nn.Module):
         for module in (*self.before, self.layer):
             _check_hooks(module, name)
         if self.layer is None:
-            return Prepared(None, None, hold=hold, generator=generator)
+            return Prepared(None, None, hold=hold)
         # Scaling the weights once per sequence is cheaper than the signals at every step.
         factor = math.prod(m.factor for m in self.before if isinstance(m, Scale))
         weight, bias = self.layer.effective_weight(factor), self.layer.bias
@@ -208,7 +158,7 @@ class Synapse(nn.Module):
             if not (is_finite(weight) and (bias is None or is_finite(bias))):
                 named = [(f"{name}.layer.{key}", x) for key, x in own]
                 require_finite("weights", named, "Lower the learning rate or load other weights.")
-        return Prepared(weight, bias, hold=hold, generator=generator)
+        return Prepared(weight, bias, hold=hold)
 
     def _shape(self, x: Tensor, prepared: Prepared) -> Tensor:
         steps = x.shape[0]

@@ -13,8 +13,6 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from saflab import machine
-
 __all__ = ["is_finite", "poison", "require_finite", "skip_if_broken"]
 
 

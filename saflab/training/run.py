@@ -15,10 +15,10 @@ from torch import Tensor
 
 from saflab import machine
 from saflab.analysis.evaluation import Evaluation, evaluate
-from saflab.data.batches import Batches
+from saflab.data.batches import Batches, mixed_seed
 from saflab.data.dataset import Dataset
 from saflab.data.inputs import Inputs
-from saflab.gradients import predict, sequence
+from saflab.gradients import accumulate_gradients, predict, sequence
 from saflab.network.network import Network
 from saflab.ops.finite import require_finite, skip_if_broken
 from saflab.rules import get_rule, mode_of
@@ -80,7 +80,9 @@ class Run:
         self.rule = get_rule(config.rule, update=config.update, trace=config.trace)
         if self.rule.graph == "step":
             self.rule = get_rule(self.rule, chunk=config.chunk)
-        self.mode = mode_of(self.rule, surrogate=config.surrogate, impl=config.impl)
+        self.generator = torch.Generator(self.device)  # of dropout masks, seeded at each step
+        mode = mode_of(self.rule, surrogate=config.surrogate, impl=config.impl)
+        self.mode = mode._replace(generator=self.generator)
         self.model = model or build_model(config, data.shape, len(data.classes))
         self.model.to(self.device)
         self.team = team()
@@ -108,7 +110,9 @@ class Run:
             raise ValueError(
                 f"Expected one process for cuda_graph, but found {self.team.size}. Leave it out."
             )
-        self.learn = Captured(self._learn, self.device) if config.cuda_graph else self._learn
+        self.learn = self._learn
+        if config.cuda_graph:
+            self.learn = Captured(self._learn, self.device, [self.generator])
         self.pending: deque[_Pending] = deque()
         self.step = 0
         self.sums = [0.0, 0.0, 0.0]  # loss, correct, seconds of the epoch so far
@@ -178,6 +182,8 @@ class Run:
                 group["lr"].fill_(lr)
             else:
                 group["lr"] = lr
+        place = ("dropout", self.config.seed, self.team.rank)
+        self.generator.manual_seed(mixed_seed(*place, self.step))
         x, labels = self.batches[self.step]
         rows, share = self.team.rows(len(labels))
         x, labels = x[:, rows], labels[rows]
@@ -230,10 +236,9 @@ class Run:
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         """Yield after each backward pass of one batch, in the run's precision."""
+        run = accumulate_gradients if self.rule.update == "sequence" else sequence
         with self.autocast():
-            yield from sequence(
-                self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse
-            )
+            yield from run(self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse)
 
     def autocast(self) -> torch.autocast:
         """Return the context of the run's precision."""

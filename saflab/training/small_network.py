@@ -9,7 +9,7 @@ import torch
 from saflab.data.dataset import Dataset
 from saflab.data.encoders import constant
 from saflab.data.images import digits
-from saflab.gradients import sequence
+from saflab.gradients import accumulate_gradients
 from saflab.models import build
 from saflab.network.network import Network
 from saflab.neurons import LIFParams
@@ -38,7 +38,6 @@ def small_network(decay: float = 0.5, seed: int = 0) -> Network:
         for index in torch.randperm(len(data.train_labels), generator=generator).split(64):
             x = constant(data.train_images[index] / 255.0, 4)
             optimizer.zero_grad()
-            for _ in sequence(network, x, data.train_labels[index], rule):
-                pass
+            accumulate_gradients(network, x, data.train_labels[index], rule)
             optimizer.step()
     return network
