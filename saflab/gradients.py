@@ -178,14 +178,14 @@ def _check_batch(x: Tensor, y: Tensor) -> None:
         require_finite_input(x)
 
 
-def _backward(loss: Tensor) -> None:
+def _backward(loss: Tensor, *, retain: bool = False) -> None:
     # Reading the loss would stall a GPU: there, whoever reads it checks it.
     if not machine.on_gpu(loss.device) and not torch.isfinite(loss):
         raise ValueError(
             f"Expected a finite loss, but found {loss.item()}. Lower the learning rate or check "
             "the input; the weights were not changed by this batch."
         )
-    loss.backward()
+    loss.backward(retain_graph=retain)
 
 
 def _each_step(batch: _Batch, complete: bool) -> Iterator[Backward]:
@@ -197,7 +197,8 @@ def _each_step(batch: _Batch, complete: bool) -> Iterator[Backward]:
     for t in range(0, batch.steps, chunk):
         o, state = network.advance(x[t : t + chunk], state, batch.mode, prepared)
         loss = batch.loss(o)
-        _backward(loss)
+        # A later step reaches the inputs before it through x̂ ("full" trace).
+        _backward(loss, retain=x.requires_grad)
         state.readout = None if state.readout is None else state.readout.detach()
         last = t + chunk >= batch.steps
         if last or complete:

@@ -75,24 +75,16 @@ class LIFParams:
 
     def __post_init__(self, tau: float | None) -> None:
         object.__setattr__(self, "decay", decay_of(self.decay, tau))
-        if not (
-            isinstance(self.decay, Real) and self.decay is not True and 0.0 <= self.decay <= 1.0
+        for name, valid, wanted, remedy in (
+            ("decay", _within(self.decay, 0.0, 1.0), "decay in [0, 1]", "1 − 1/τ, or tau=τ"),
+            # Within float32 and its reciprocal, whatever the precision of the network.
+            ("threshold", _within(self.threshold, 1e-30, 1e30), "finite threshold above 0", "1.0"),
+            ("surrogate", self.surrogate in SURROGATES, f"surrogate in {list(SURROGATES)}", "one"),
+            ("slope", _within(self.slope, 1e-30, 1e30), "finite slope above 0", "e.g. 4.0"),
         ):
-            raise ValueError(
-                f"Expected a decay in [0, 1], but found {self.decay!r}. Use 1 − 1/τ, or tau=τ."
-            )
-        if not _positive(self.threshold):
-            raise ValueError(
-                f"Expected a finite threshold above 0, but found {self.threshold!r}. Use e.g. 1.0."
-            )
-        if self.surrogate not in SURROGATES:
-            raise ValueError(
-                f"Expected a surrogate in {list(SURROGATES)}, but found {self.surrogate!r}."
-            )
-        if not _positive(self.slope):
-            raise ValueError(
-                f"Expected a finite slope above 0, but found {self.slope!r}. Use e.g. 4.0."
-            )
+            if not valid:
+                found = getattr(self, name)
+                raise ValueError(f"Expected a {wanted}, but found {found!r}. Use {remedy}.")
 
 
 def decay_of(decay: float, tau: float | None) -> float:
@@ -108,7 +100,7 @@ def decay_of(decay: float, tau: float | None) -> float:
             f"Expected either decay or tau, but found decay = {decay!r} and tau = {tau!r}. Leave "
             "one out; decay = 1 − 1/tau."
         )
-    if not (isinstance(tau, Real) and tau is not True and float(tau) >= 1.0):
+    if not _within(tau, 1.0, math.inf):
         raise ValueError(
             f"Expected a time constant tau ≥ 1 step, but found {tau!r}. Use e.g. tau=2.0, which "
             "is decay=0.5."
@@ -116,9 +108,8 @@ def decay_of(decay: float, tau: float | None) -> float:
     return 1.0 - 1.0 / float(tau)
 
 
-def _positive(value: Any) -> bool:
-    # Within float32 and its reciprocal, whatever the precision of the network.
-    return isinstance(value, Real) and value is not True and 1e-30 <= float(value) <= 1e30
+def _within(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, Real) and value is not True and low <= float(value) <= high
 
 
 class LIFState(NamedTuple):
@@ -150,7 +141,11 @@ def total_weight(decay: float, t: int) -> float:
     """
     if t < 0:
         raise ValueError(f"Expected a step t ≥ 0, but found {t}. Steps are counted from 1.")
-    return float(t) if decay == 1.0 else (1.0 - decay**t) / (1.0 - decay)
+    if decay == 1.0 or t <= 1:
+        return float(t)
+    if decay <= 0.5:  # nothing cancels, and at 1/2 the result is exact
+        return (1.0 - decay**t) / (1.0 - decay)
+    return -math.expm1(t * math.log1p(decay - 1.0)) / (1.0 - decay)
 
 
 def first_order(backward: Callable[..., Any]) -> Callable[..., Any]:
