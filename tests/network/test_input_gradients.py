@@ -95,9 +95,7 @@ def test_online_rules_follow_their_formula(rule, carrier, trace, kind, wiring):
         leaf, x = inputs(kind)
         mode = mode_of(rule, trace=trace)
         list(sequence(net, x, LABELS, get_rule(rule, chunk=chunk), mode=mode))
-        torch.testing.assert_close(
-            leaf.grad, pulled_back(kind, leaf, true), rtol=1e-9, atol=1e-12
-        )
+        torch.testing.assert_close(leaf.grad, pulled_back(kind, leaf, true), rtol=1e-9, atol=1e-12)
         assert leaf.grad.abs().max() > 0
 
 
@@ -112,7 +110,7 @@ def test_bptt_is_plain_autograd_through_the_loop(kind, wiring):
     zero = torch.zeros(3, 7, dtype=torch.float64)
     states = {k: LIFState(zero, zero) for k in (1, 2)}
     for now in x:
-        spikes = {0: now, **{k: None for k in (1, 2)}}
+        spikes = {0: now, **dict.fromkeys((1, 2))}
         for target in (1, 2, 3):
             current = 0.0
             for (source, end), synapse in zip(net.ends, net.synapses, strict=True):

@@ -13,6 +13,7 @@ from saflab.network.linear_maps import Conv2d, Linear, Scale, SequenceDropout
 from saflab.network.network import Network
 from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams
+from saflab.ops.finite import require_finite
 
 __all__ = ["DT", "NEXT_TO_ONE", "to_nir"]
 
@@ -33,9 +34,11 @@ def to_nir(network: Network, shape: Shape, metadata: dict[str, Any] | None = Non
         metadata: Numbers, strings and arrays to store with the graph.
 
     Raises:
-        ValueError: If nir is not installed, or the network holds what NIR cannot express.
+        ValueError: If nir is not installed, or the network holds what NIR cannot express or a
+            weight that is not finite.
     """
     nir = nir_package()
+    require_finite("weights", network.named_parameters(), "Load or train other weights.")
     shapes = _population_shapes(network, shape)
     nodes: dict[str, Any] = {"input": nir.Input(input_type={"input": np.array(shape)})}
     edges: list[tuple[str, str]] = []
@@ -84,7 +87,10 @@ def _population_shapes(network: Network, shape: Shape) -> dict[int, Shape]:
 
 
 def _array(x: Tensor) -> np.ndarray:
-    return x.detach().cpu().to(torch.float32).numpy()
+    narrow = x.detach().cpu().to(torch.float32)
+    remedy = "Scale the weights: NIR stores them as float32."
+    require_finite("weights", [("a tensor written as float32", narrow)], remedy)
+    return narrow.numpy()
 
 
 def _neuron(p: LIFParams, shape: Shape) -> Any:
