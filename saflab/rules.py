@@ -1,4 +1,4 @@
-"""The six training rules, a row each; and how a network runs under one of them."""
+"""The six training rules, one row each, and how a network runs under a rule."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ class Rule:
 
     Args:
         name: Key in `RULES`.
-        title: How papers write it.
+        title: Name in the publications.
         carrier: What crosses a synapse: "spikes", "trace" (spikes with their trace),
             "accumulation" or "rate"; see `network.carriers`.
-        graph: Which steps the gradient sees: "time" (through all steps), "step" (each step by
-            itself) or "last" (step T alone; the first T−1 steps build no graph). The loss is
+        graph: Which steps the graph of autograd spans: "time" (all steps together), "step" (each
+            step on its own) or "last" (step T; the first T − 1 steps build no graph). The loss is
             ℓ(o[t])/T at each t, but for "last" ℓ(Û_out[T]/Λ[T]) once.
         update: Optimizer steps per batch: "sequence" (one) or "step" (T, for graph "step").
-        surrogate: Surrogate this rule needs, or None for the network's own.
-        trace: Gradient of biases and input: "official" (as the published OTTT code) or "full".
+        surrogate: Surrogate that this rule needs, or None for that of the network.
+        trace: Gradient of biases and input: "official" (as in the published OTTT code) or "full"
+            (with their trace), see docs/theory.md.
         chunk: Time steps per backward pass, for graph "step" and update "sequence"; gradients do
             not depend on it, and with 1 memory does not grow with T.
 
     Raises:
-        ValueError: If the switches do not fit together.
+        ValueError: If the fields do not fit together.
     """
 
     name: str
@@ -86,10 +87,10 @@ RULES: dict[str, Rule] = {
 
 
 def get_rule(name: str | Rule, **changes: Any) -> Rule:
-    """Return the rule called `name`, with `changes` to its switches; those that are None are kept.
+    """Return the rule called `name`, with some fields changed; a change to None keeps the field.
 
     Raises:
-        ValueError: If there is no such rule or switch, or the switches do not fit together.
+        ValueError: If there is no such rule or field, or the fields do not fit together.
 
     >>> get_rule("saf_f").graph
     'last'
@@ -99,10 +100,10 @@ def get_rule(name: str | Rule, **changes: Any) -> Rule:
     if not isinstance(name, Rule) and (not isinstance(name, str) or name not in RULES):
         raise ValueError(f"Expected a rule in {sorted(RULES)}, but found {name!r}.")
     rule = name if isinstance(name, Rule) else RULES[name]
-    changes = {switch: value for switch, value in changes.items() if value is not None}
-    unknown = [switch for switch in changes if not hasattr(rule, switch)]
+    changes = {field: value for field, value in changes.items() if value is not None}
+    unknown = [field for field in changes if not hasattr(rule, field)]
     if unknown:
-        raise ValueError(f"Expected switches of a rule, but found {unknown}. See help(Rule).")
+        raise ValueError(f"Expected fields of a rule, but found {unknown}. See help(Rule).")
     return replace(rule, **changes)
 
 
@@ -111,8 +112,8 @@ class Mode(NamedTuple):
 
     Args:
         carrier: What crosses a synapse, as in `Rule`.
-        trace: Gradient of sources (input, bias): "official" or "full", see `Network.forward`.
-        surrogate: Surrogate that replaces the network's own, or None.
+        trace: Gradient of biases and input: "official" or "full", see `Network.forward`.
+        surrogate: Surrogate in place of that of the network, or None.
         detach_reset: For "spikes": no gradient through the reset.
         fused: For "trace": value and gradient in one forward pass instead of two.
         impl: Implementation of the time loop.
@@ -137,10 +138,21 @@ def mode_of(
     fused: bool = True,
     detach_reset: bool = False,
 ) -> Mode:
-    """Return how the network runs under `rule`; None keeps the rule's own choice.
+    """Return how a network runs under `rule`, as an argument of `Network.forward`.
+
+    Args:
+        rule: One of `RULES`, or its name.
+        trace: Gradient of biases and input, "official" or "full"; None takes the rule's own.
+        surrogate: One of `SURROGATES`; None takes the rule's own, else that of the network.
+        impl: Implementation of the time loop, one of `saflab.ops.IMPLEMENTATIONS`.
+        fused: For OTTT: value and gradient in one forward pass instead of two.
+        detach_reset: For BPTT: no gradient through the reset.
 
     Raises:
         ValueError: If there is no such rule, or it cannot take the surrogate.
+
+    >>> mode_of("saf_e").trace, mode_of("saf_f").trace
+    ('official', 'full')
     """
     rule = get_rule(rule, trace=trace)
     # Rates are measured on a run with spikes and traces.

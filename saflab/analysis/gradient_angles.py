@@ -1,4 +1,4 @@
-"""Gradients compared: as vectors, by their angle, step by step, and by what they credit."""
+"""Compare gradients: as vectors, by their angle, step by step, and for each input step."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def gradient_angle(
 def step_gradients(
     network: Network, x: Tensor, y: Tensor, lr: float
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Return SAF-E's and OTTT's gradient at t = 1…T as vectors, the weights moving at every t.
+    """Return SAF-E's and OTTT's gradients at t = 1…T as vectors, with an update at every t.
 
     Both start from the weights of `network` and take a step of size `lr` after every t. SAF
     re-evaluates the history with the new weights, OTTT's membrane potential keeps the old ones.
@@ -88,7 +88,7 @@ def step_gradients(
 
 
 def credit(train: Tensor, p: LIFParams) -> dict[str, Tensor]:
-    """Return ∂s[T]/∂s_in[k] of each rule for one neuron with weight 1, by autograd.
+    """Return ∂s[T]/∂s_in[k], k = 1…T, under each rule for one neuron with weight 1, by autograd.
 
     Args:
         train: Input s_in[t], shape (T,).

@@ -1,4 +1,4 @@
-"""Watch a network run: every membrane potential, spike and accumulation, as plain arrays."""
+"""Record a run of a network: every membrane potential, spike and accumulation."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Record:
 
 
 def _complete(carrier: str, current: Tensor, out: Tensor, p: LIFParams) -> PopulationRecord:
-    """Derive all four quantities from the two that a run computes."""
+    """Derive u, s, â and Û from the two of them that a run computes."""
     if carrier == "accumulation":
         U, a = current, out
         s = spikes_from_accumulation(a, p.decay).round()
@@ -92,12 +92,12 @@ def _observed(
 
 @torch.no_grad()
 def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
-    """Run `model` on the encoded input `x` and return everything it did.
+    """Run `model` on the encoded input `x` and return u, s, â and Û of every step.
 
     Args:
         model: A network.
         x: Encoded input, shape (T, B, *features).
-        rule: Decides what travels: spikes (LIF) for "bptt", accumulations for "saf_e", "saf_f".
+        rule: Decides what crosses a synapse: spikes (LIF) for "bptt", accumulations for "saf_e".
 
     Raises:
         ValueError: As `Network.forward` and `get_rule`.
@@ -123,7 +123,7 @@ def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
 def spikes(model: Network, x: Tensor) -> tuple[Tensor, ...]:
     """Return s[t] of each population, shape (T, B, *features), of `model` run as LIF.
 
-    A part of `record`, for those who look often.
+    Cheaper than `record`, which also derives u, â and Û.
     """
     seen, _ = _observed(model, x, mode_of("bptt"))
     return tuple(torch.cat(outs) for _, outs in seen)
@@ -131,7 +131,7 @@ def spikes(model: Network, x: Tensor) -> tuple[Tensor, ...]:
 
 @torch.no_grad()
 def record_neuron(current: Tensor, p: LIFParams | None = None) -> PopulationRecord:
-    """Run LIF neurons on an input current I[t] and return everything they did.
+    """Run LIF neurons on an input current I[t] and return u, s, â and Û of every step.
 
     Args:
         current: I[t], shape (T,) for one neuron or (T, B, *features).
