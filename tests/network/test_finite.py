@@ -180,9 +180,7 @@ def test_is_finite_agrees_with_every_number(values, dtype):
     assert math.isnan(float(poison(x))) != is_finite(x) or x.numel() == 0
     assert is_finite(torch.tensor([1, 2]))
     if not is_finite(x):
-        with pytest.raises(
-            ValueError, match=r"Expected finite weights, but found .* in w\. Stop\."
-        ):
+        with pytest.raises(ValueError, match="finite weights"):
             require_finite("weights", [("w", x)], "Stop.")
 
 
