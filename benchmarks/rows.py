@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks import peers
 from saflab.data.encoders import constant
-from saflab.gradients import sequence
+from saflab.gradients import accumulate_gradients, sequence
 from saflab.network.linear_maps import Conv2d
 from saflab.network.network import Network
 from saflab.rules import RULES, Mode, get_rule, mode_of
@@ -49,10 +49,12 @@ def ours(
         each = get_rule(rule).update == "step"
 
         def run(images: Tensor, labels: Tensor, steps: int) -> Iterator[None]:
-            for _ in sequence(network, constant(images, steps), labels, rule, mode=mode):
-                if each:
-                    yield
+            x = constant(images, steps)
             if not each:
+                accumulate_gradients(network, x, labels, rule, mode=mode)
+                yield
+                return
+            for _ in sequence(network, x, labels, rule, mode=mode):
                 yield
 
         return list(network.parameters()), run

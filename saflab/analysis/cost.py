@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from saflab.gradients import sequence
+from saflab.gradients import accumulate_gradients, sequence
 from saflab.network.network import Network
-from saflab.network.synapses import Prepared
-from saflab.rules import Rule, mode_of
+from saflab.network.prepared import Prepared
+from saflab.rules import Rule, get_rule, mode_of
 
 __all__ = ["VARIANTS", "Variant", "kept_bytes", "live_bytes", "operations", "run", "seconds"]
 
@@ -69,9 +69,9 @@ def run(
     variant: Variant,
     *,
     impl: str = "auto",
-    after: Callable[[], None] = lambda: None,
+    after: Callable[[], None] | None = None,
 ) -> None:
-    """Run one batch, forward and backward; `after` is called after each backward pass.
+    """Run one batch, forward and backward, as a training does.
 
     Args:
         network: Any network; its gradients are cleared first.
@@ -79,12 +79,16 @@ def run(
         y: Class indices, shape (B,).
         variant: Rule, and whether fused.
         impl: Implementation of the time loop.
-        after: Called once per backward pass.
+        after: Called once per backward pass, with all gradients complete.
     """
     network.zero_grad(set_to_none=True)
     mode = mode_of(variant.rule, fused=variant.fused, impl=impl)
+    if after is None and get_rule(variant.rule).update == "sequence":
+        accumulate_gradients(network, x, y, variant.rule, mode=mode)
+        return
     for _ in sequence(network, x, y, variant.rule, mode=mode):
-        after()
+        if after is not None:
+            after()
 
 
 def operations(network: Network, x: Tensor, y: Tensor, variant: Variant) -> int:

@@ -1,7 +1,8 @@
 """LIF, OTTT and SAF neurons as PyTorch layers, for networks that are wired by hand.
 
 State goes in and comes out; there is none to forget. `Network` does the wiring for you and lets
-one network serve every rule; these layers are for those who want the neurons alone.
+one network serve every rule; these layers are for those who want the neurons alone. On a CPU they
+refuse currents that are not finite, which a threshold would hide.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from saflab import machine
 from saflab.neurons import LIFParams, LIFState
 from saflab.ops import scan
+from saflab.ops.finite import require_finite
 
 __all__ = ["LIF", "OTTT", "SAF"]
 
@@ -25,6 +28,12 @@ class _Neurons(nn.Module):
             )
         self.neuron = neuron or LIFParams(**values)
         self.impl = impl
+
+    def _scan(self, kind: str, current: Tensor, state: NamedTuple | None, **rest: Any) -> Any:
+        if not machine.on_gpu(current.device):  # where to look would mean to wait
+            remedy = "Check the input and the weights before this layer."
+            require_finite("currents", [("the current", current)], remedy)
+        return scan(kind, current, state, self.neuron, impl=self.impl, **rest)
 
     def extra_repr(self) -> str:
         """Show the constants and the implementation."""
@@ -55,9 +64,7 @@ class LIF(_Neurons):
 
     def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
         """Return spikes s[t] and the state after currents I[t], shape (T, B, *features)."""
-        return scan(
-            "lif", current, state, self.neuron, impl=self.impl, detach_reset=self.detach_reset
-        )
+        return self._scan("lif", current, state, detach_reset=self.detach_reset)
 
 
 class OTTT(_Neurons):
@@ -78,7 +85,7 @@ class OTTT(_Neurons):
         self, current: Tensor, state: NamedTuple | None = None
     ) -> tuple[tuple[Tensor, Tensor], Any]:
         """Return (s[t], â[t]) and the state after currents I[t], shape (T, B, *features)."""
-        return scan("ottt", current, state, self.neuron, impl=self.impl)
+        return self._scan("ottt", current, state)
 
 
 class SAF(_Neurons):
@@ -105,4 +112,4 @@ class SAF(_Neurons):
             state: State after the first `start` steps, or None.
             start: Steps already taken; sets Λ[t] for the clamp surrogate.
         """
-        return scan("saf", current, state, self.neuron, start=start, impl=self.impl)
+        return self._scan("saf", current, state, start=start)

@@ -18,8 +18,9 @@ from saflab.analysis.evaluation import Evaluation, evaluate
 from saflab.data.batches import Batches, mixed_seed
 from saflab.data.dataset import Dataset
 from saflab.data.inputs import Inputs
-from saflab.gradients import predict, sequence
+from saflab.gradients import accumulate_gradients, predict, sequence
 from saflab.network.network import Network
+from saflab.ops.finite import require_finite, skip_if_broken
 from saflab.rules import get_rule, mode_of
 from saflab.training import checkpoints
 from saflab.training.config import TrainConfig, build_model
@@ -79,7 +80,9 @@ class Run:
         self.rule = get_rule(config.rule, update=config.update, trace=config.trace)
         if self.rule.graph == "step":
             self.rule = get_rule(self.rule, chunk=config.chunk)
-        self.mode = mode_of(self.rule, surrogate=config.surrogate, impl=config.impl)
+        self.generator = torch.Generator(self.device)  # of dropout masks, seeded at each step
+        mode = mode_of(self.rule, surrogate=config.surrogate, impl=config.impl)
+        self.mode = mode._replace(generator=self.generator)
         self.model = model or build_model(config, data.shape, len(data.classes))
         self.model.to(self.device)
         self.team = team()
@@ -100,11 +103,16 @@ class Run:
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=self.lr, momentum=config.momentum, fused=self.fused
         )
+        self.broken = torch.zeros((), device=self.device)  # 1 once a gradient was not finite
+        if self.fused:
+            self.optimizer.found_inf = self.broken  # type: ignore[attr-defined]
         if config.cuda_graph and self.team.size > 1:
             raise ValueError(
                 f"Expected one process for cuda_graph, but found {self.team.size}. Leave it out."
             )
-        self.learn = Captured(self._learn, self.device) if config.cuda_graph else self._learn
+        self.learn = self._learn
+        if config.cuda_graph:
+            self.learn = Captured(self._learn, self.device, [self.generator])
         self.pending: deque[_Pending] = deque()
         self.step = 0
         self.sums = [0.0, 0.0, 0.0]  # loss, correct, seconds of the epoch so far
@@ -174,14 +182,14 @@ class Run:
                 group["lr"].fill_(lr)
             else:
                 group["lr"] = lr
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mixed_seed(self.config.seed, self.step))
-            x, labels = self.batches[self.step]
-            rows, share = self.team.rows(len(labels))
-            x, labels = x[:, rows], labels[rows]
-            alone = self.team.size == 1
-            numbers = self.learn(x, labels) if alone else self._learn(x, labels, share)
-            arrival = Arrival(numbers)
+        place = ("dropout", self.config.seed, self.team.rank)
+        self.generator.manual_seed(mixed_seed(*place, self.step))
+        x, labels = self.batches[self.step]
+        rows, share = self.team.rows(len(labels))
+        x, labels = x[:, rows], labels[rows]
+        alone = self.team.size == 1
+        numbers = self.learn(x, labels) if alone else self._learn(x, labels, share)
+        arrival = Arrival(numbers)
         self.step += 1
         self.pending.append(_Pending(self.step, lr, time.perf_counter() - begin, arrival))
 
@@ -203,21 +211,34 @@ class Run:
         correct = (predict(torch.cat(readouts)) == labels).sum()
         if not share:
             correct = torch.zeros_like(correct)
-        return self.team.total(torch.stack([loss.double(), correct.double()]))
+        loss = loss.double().masked_fill(self.broken > 0, math.nan)
+        return self.team.total(torch.stack([loss, correct.double()]))
 
     def update_weights(self, share: float) -> None:
-        """Make an optimizer step, with gradients averaged over the processes."""
+        """Make an optimizer step, with gradients averaged over the processes.
+
+        A GPU, whose host would have to wait for an error, skips the step and all that follow.
+
+        Raises:
+            ValueError: If a gradient is not finite.
+        """
         if self.averager is not None:
             self.averager.average(share)
+        named = self.model.named_parameters()
+        grads = [(name, p.grad) for name, p in named if p.grad is not None]
+        if self.fused:
+            skip_if_broken([grad for _, grad in grads], self.broken)
+        else:
+            remedy = "Lower the learning rate; the weights are those before this update."
+            require_finite("gradients", grads, remedy)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         """Yield after each backward pass of one batch, in the run's precision."""
+        run = accumulate_gradients if self.rule.update == "sequence" else sequence
         with self.autocast():
-            yield from sequence(
-                self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse
-            )
+            yield from run(self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse)
 
     def autocast(self) -> torch.autocast:
         """Return the context of the run's precision."""
@@ -259,8 +280,16 @@ class Run:
         return Evaluation(accuracy=accuracy, images=len(labels), firing_rates=rates)
 
     def save(self, path: Path | None) -> None:
-        """Write a checkpoint (None: nowhere), from the first process alone."""
+        """Write a checkpoint (None: nowhere), from the first process alone.
+
+        Raises:
+            ValueError: If a weight is not finite; the checkpoint before is kept.
+        """
         if path is not None and self.team.leads:
+            require_finite(
+                "weights", self.model.named_parameters(),
+                "Lower the learning rate; the checkpoint before is kept.",
+            )  # fmt: skip
             checkpoints.save(path, self.content())
 
 

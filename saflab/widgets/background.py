@@ -13,6 +13,7 @@ import torch
 
 from saflab.analysis.gradient_angles import gradient_angle
 from saflab.analysis.recording import spikes
+from saflab.data.batches import mixed_seed
 from saflab.data.dataset import Dataset
 from saflab.data.inputs import Inputs
 from saflab.gradients import predict
@@ -242,7 +243,8 @@ class Training:
     def _encoded(self, images: torch.Tensor) -> torch.Tensor:
         """Return images as input of the networks, the same at every call."""
         device = next(self.models[0].parameters()).device
-        generator = torch.Generator(device).manual_seed(self.configs[0].seed)
+        seed = mixed_seed("picture", self.configs[0].seed)
+        generator = torch.Generator(device).manual_seed(seed)
         return self._inputs(images.to(device), generator)
 
 

@@ -46,10 +46,10 @@ def gradient(
 
 def _small_network(p: LIFParams, generator: torch.Generator) -> Network:
     """Return 64 → 32 → 10 neurons, drawn in float64, whatever a notebook's default type is."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.device("meta"):  # where an initial value costs no draw
         hidden, readout = Linear(64, 32), Linear(32, 10)
     ends = [Connection(0, 1, Synapse(nn.Flatten(), hidden)), Connection(1, 2, Synapse(readout))]
-    network = Network(ends, p).double()
+    network = Network(ends, p).double().to_empty(device="cpu")
     for layer in (hidden, readout):
         for weights in layer.parameters():
             nn.init.uniform_(

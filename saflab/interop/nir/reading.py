@@ -137,6 +137,7 @@ def _plain(name: str, node: Any, kind: str) -> list[nn.Module]:
 
 
 def _fill(name: str, layer: Linear | Conv2d, weight: np.ndarray, bias: np.ndarray) -> None:
+    layer.to_empty(device="cpu")
     for label, parameter, values in (("weight", layer.weight, weight), ("bias", layer.bias, bias)):
         if parameter is None:
             continue
@@ -168,7 +169,8 @@ def _weight_of(name: str, node: Any, rank: int, gain: float) -> tuple[np.ndarray
 
 def _linear(name: str, node: Any, gain: float) -> Linear:
     weight, bias = _weight_of(name, node, 2, gain)
-    layer = Linear(weight.shape[1], weight.shape[0], bias=bool(bias.any()))
+    with torch.device("meta"):  # where an initial value costs no draw
+        layer = Linear(weight.shape[1], weight.shape[0], bias=bool(bias.any()))
     _fill(name, layer, weight, bias)
     return layer
 
@@ -196,7 +198,8 @@ def _conv(name: str, node: Any, gain: float) -> Conv2d:
     else:
         padding = pair(name, node, "padding")
     size = (int(kernel[0]), int(kernel[1]))
-    layer = Conv2d(weight.shape[1], weight.shape[0], size, stride, padding, bool(bias.any()))
+    with torch.device("meta"):
+        layer = Conv2d(weight.shape[1], weight.shape[0], size, stride, padding, bool(bias.any()))
     _fill(name, layer, weight, bias)
     return layer
 

@@ -14,6 +14,7 @@ from saflab.network.linear_maps import Conv2d, Linear, Scale, SequenceDropout
 from saflab.network.network import Network
 from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams
+from saflab.ops.finite import require_finite
 
 __all__ = ["DT", "NEXT_TO_ONE", "to_nir"]
 
@@ -89,7 +90,10 @@ def _population_shapes(network: Network, shape: Shape) -> dict[int, Shape]:
 
 
 def _array(x: Tensor) -> np.ndarray:
-    return x.detach().cpu().to(torch.float32).numpy()
+    narrow = x.detach().cpu().to(torch.float32)
+    remedy = "Scale the weights: NIR stores them as float32."
+    require_finite("weights", [("a tensor written as float32", narrow)], remedy)
+    return narrow.numpy()
 
 
 def _neuron(p: LIFParams, shape: Shape) -> Any:
