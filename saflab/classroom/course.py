@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import importlib.util
+import importlib
 import logging
 import os
 import re
@@ -27,6 +27,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from saflab.files import write
+from saflab.machine import optional
 
 __all__ = ["Course", "check_name", "converted", "find", "gradebook", "init", "lock",
            "require_nbgrader", "students"]  # fmt: skip
@@ -64,11 +65,8 @@ def require_nbgrader() -> None:
     if shutil.which("alembic") is None:
         scripts = str(Path(sys.executable).parent)
         os.environ["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    if importlib.util.find_spec("nbgrader") is None:
-        raise ValueError(
-            "Expected nbgrader, but found none. Run `pip install 'saflab[classroom]'` "
-            "(in a checkout: `pip install -c constraints.txt -e '.[classroom]'`)."
-        )
+    with optional("classroom"):
+        importlib.import_module("nbgrader")
 
 
 def check_name(name: str, what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import sys
@@ -55,6 +56,10 @@ def course(folder: Path) -> Path:
 
 def run(options: argparse.Namespace) -> int:
     """Replace this process by JupyterLab."""
+    from saflab.machine import optional
+
+    with optional("course"):
+        importlib.import_module("jupyterlab")
     folder = course(Path(options.folder).expanduser())
     print(f"The course is in {folder.resolve()}.", flush=True)
     passed = [option for option in options.options if option != "--"]
