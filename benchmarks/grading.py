@@ -17,7 +17,7 @@ from saflab.classroom.course import init
 from saflab.classroom.grading import Record, grade
 from saflab.classroom.release import release
 from saflab.classroom.reports import feedback
-from saflab.classroom.sandbox.walls import Limits
+from saflab.classroom.sandbox.walls import Limits, Sandbox
 from saflab.course.lessons import course_folder
 from saflab.machine import describe_machine
 from tools.markdown import machine_line, put, store
@@ -37,7 +37,7 @@ def run(lab: str = "lab1", count: int = 100, jobs: int = 2) -> int:
         for name in ("first", "again"):
             start = time.monotonic()
             found = []
-            for record in grade(course, lab, jobs=jobs, limits=limits):
+            for record in grade(course, lab, Sandbox(limits=limits), jobs=jobs):
                 found.append(record)
                 if record.fresh:
                     print(f"{len(found)}/{count} {record.student} {expected[record.student].name} "

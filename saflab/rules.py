@@ -17,8 +17,8 @@ class Rule:
         title: How papers write it.
         carries: What crosses a synapse: "spikes", "spikes+trace", "accumulation" or "rate".
         graph: Which steps the gradient sees: "time" (through all steps), "step" (each step by
-            itself) or "last" (step T alone; the first T−1 steps build no graph).
-        loss: "step" for ℓ(o[t])/T at each t, "end" for ℓ(Û_out[T]/Λ[T]) once.
+            itself), both with the loss ℓ(o[t])/T at each t, or "last" (step T alone, with the loss
+            ℓ(Û_out[T]/Λ[T]); the first T−1 steps build no graph).
         update: Optimizer steps per batch: "sequence" (one) or "step" (T).
         surrogate: Surrogate this rule needs, or None for the network's own.
         trace: Gradient of biases and input: "official" (as the published OTTT code) or "full".
@@ -28,7 +28,6 @@ class Rule:
     title: str
     carries: str
     graph: str
-    loss: str
     update: str
     surrogate: str | None = None
     trace: str = "official"
@@ -37,18 +36,16 @@ class Rule:
 RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
-        Rule(name="bptt", title="BPTT", carries="spikes", graph="time", loss="step",
+        Rule(name="bptt", title="BPTT", carries="spikes", graph="time", update="sequence"),
+        Rule(name="ottt_a", title="OTTT_A", carries="spikes+trace", graph="step",
              update="sequence"),
-        Rule(name="ottt_a", title="OTTT_A", carries="spikes+trace", graph="step", loss="step",
+        Rule(name="ottt_o", title="OTTT_O", carries="spikes+trace", graph="step", update="step"),
+        Rule(name="saf_e", title="SAF-E", carries="accumulation", graph="step",
              update="sequence"),
-        Rule(name="ottt_o", title="OTTT_O", carries="spikes+trace", graph="step", loss="step",
-             update="step"),
-        Rule(name="saf_e", title="SAF-E", carries="accumulation", graph="step", loss="step",
-             update="sequence"),
-        Rule(name="saf_f", title="SAF-F", carries="accumulation", graph="last", loss="end",
+        Rule(name="saf_f", title="SAF-F", carries="accumulation", graph="last",
              update="sequence", surrogate="clamp", trace="full"),
         Rule(name="spike_representation", title="Spike Representation", carries="rate",
-             graph="last", loss="end", update="sequence", surrogate="clamp", trace="full"),
+             graph="last", update="sequence", surrogate="clamp", trace="full"),
     )
 }  # fmt: skip
 

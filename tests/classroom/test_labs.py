@@ -12,9 +12,9 @@ from grading import grade
 
 import saflab.training
 from benchmarks.rehearsal import (
-    LABS,
     MISTAKES,
     kinds,
+    labs,
     mixed,
     points,
     read,
@@ -28,6 +28,7 @@ from saflab.classroom.labs import answers
 from saflab.training.fit import fit
 from tools.lab_tables import updated
 
+LABS = labs()
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "labs.md"
 WRONG = [(lab, mistake.name) for lab in LABS for mistake in MISTAKES[lab]]
 
@@ -178,8 +179,8 @@ def test_broken_json_is_broken():
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attacks_compile_and_stand_in_the_submission(name):
-    compile(ATTACKS[name][3], name, "exec")
-    body = ATTACKS[name][3].strip().splitlines()[-1].strip()
+    compile(ATTACKS[name].code, name, "exec")
+    body = ATTACKS[name].code.strip().splitlines()[-1].strip()
     assert any(body in cell.source for cell in answers(notebook("lab1", name)).values())
 
 
@@ -191,16 +192,16 @@ def test_unknown_names_are_refused():
 
 
 def test_notes_for_instructors_are_up_to_date():
-    """Write them anew with `python -m benchmarks.rehearsal`."""
+    """Write them anew with `python -m tools.lab_tables`."""
     text = DOCUMENT.read_text(encoding="utf-8")
     assert updated(text) == text
     assert updated(text.replace("| hard_reset |", "| soft_reset |")) == text
     with pytest.raises(ValueError, match="once each"):
-        updated(text.replace("<!-- lab1 points: end -->", ""))
+        updated(text.replace("<!-- lab1 points:end -->", ""))
 
 
 @pytest.mark.parametrize("lab", LABS)
 def test_rubric_gives_five_points(lab):
     text = DOCUMENT.read_text(encoding="utf-8")
-    part = text.split(f"<!-- {lab} points: end -->")[1].split(f"<!-- {lab} mistakes")[0]
+    part = text.split(f"<!-- {lab} points:end -->")[1].split(f"<!-- {lab} mistakes")[0]
     assert sum(map(int, re.findall(r"^\| (\d) \|", part, re.M))) == 5
