@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,8 +44,9 @@ def network_and_batch(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = vgg11((3, size, size))
-        for synapse in network.synapses:
-            nn.init.uniform_(synapse.layer.bias, 0.0, 0.4)  # type: ignore[union-attr, arg-type]
+        layers: list[Any] = [synapse.layer for synapse in network.synapses]
+        for layer in layers:
+            nn.init.uniform_(layer.bias, 0.0, 0.4)
         images, labels = torch.randn(batch, 3, size, size), torch.randint(10, (batch,))
     return network.to(device, dtype), (images.to(device, dtype), labels.to(device))
 
@@ -148,10 +150,11 @@ def _allocated(step: Callable[[], None]) -> int:
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         step()
-    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]  # type: ignore[union-attr]
+    profiler: Any = seen.profiler
+    events = [e for e in profiler.kineto_results.events() if e.name() == "[memory]"]
     now = most = 0
     for event in sorted(events, key=lambda e: e.start_ns()):
-        now += event.nbytes()  # type: ignore[attr-defined]
+        now += event.nbytes()
         most = max(most, now)
     return most
 

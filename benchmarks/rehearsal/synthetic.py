@@ -87,11 +87,13 @@ def submission(lab: str, name: str) -> str | None:
     mine, empty = answers(notebook), answers(blank)
     asked = list(mine)
     half = len(asked) // 2
-    blanked = {
-        "deleted_tests": asked, "first_half": asked[half:],
-        "last_half": asked[:half], "edited_tests": asked[1:],
-    }.get(name, [])  # fmt: skip
-    for answer in blanked:
+    blank_answers = {
+        "deleted_tests": asked,
+        "first_half": asked[half:],
+        "last_half": asked[:half],
+        "edited_tests": asked[1:],
+    }
+    for answer in blank_answers.get(name, []):
         mine[answer].source = empty[answer].source
     for mistake in MISTAKES[lab]:
         if mistake.name == name:
