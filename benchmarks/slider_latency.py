@@ -136,7 +136,7 @@ def measure(
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the README's table of a result."""
+    """Return a result as a table of Markdown."""
     cells = []
     for row in result["rows"]:
         few = row["values_per_second"] < result["goal"]["frames_per_second"]
@@ -151,7 +151,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def run(out: str | Path = "assets/widgets.json", *, changes: int = 60) -> dict[str, Any]:
-    """Measure all cases; write them with machine, versions and date to `out`, and the README."""
+    """Measure all cases; write them with machine, versions and date to `out`, and the table."""
     measured = []
     for case in CASES:
         measured.append(measure(*case, changes=changes))

@@ -1,4 +1,4 @@
-"""What this machine has: processor, versions, memory, and the packages of an extra."""
+"""The machine that a result is measured on, and the packages of an extra that it has or lacks."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def _processor() -> str:
 
 
 def describe_machine(device: torch.device | None = None) -> dict[str, Any]:
-    """Return machine, versions and date (UTC), for the head of every log and result."""
+    """Return machine, versions and date (UTC), as stored with every log and result."""
     import torch
 
-    import saflab
+    import saflab  # here, because the package imports this module
 
     gpu = device is not None and device.type == "cuda"
     return {
@@ -82,12 +82,12 @@ def peak_memory(device: torch.device) -> int:
         import psutil
 
         return int(psutil.Process().memory_info().peak_wset)
-    import resource  # on POSIX alone
+    import resource  # POSIX only
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def on_gpu(device: torch.device) -> bool:
-    """Whether work is queued on a GPU, so that the host would wait if it looked at a number."""
+    """Return whether `device` runs asynchronously, so that reading a value synchronises with it."""
     return device.type == "cuda"

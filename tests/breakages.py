@@ -27,8 +27,8 @@ from tools.markdown import store
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("saflab", "benchmarks", "tools", "tests", "notebooks", "docs", "assets",
-          "pyproject.toml", "conftest.py", "constraints.txt", "environment.yml", "LICENSE",
-          "README.md")  # fmt: skip
+          "pyproject.toml", "conftest.py", "constraints.txt", "environment.yml",
+          "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "LICENSE")  # fmt: skip
 
 
 class Breakage(NamedTuple):

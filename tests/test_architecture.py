@@ -92,10 +92,9 @@ def sizes():
 
 # Still too large; nothing may be added here.
 LARGE = {
-    "saflab/gradients.py:sequence",
-    "saflab/network/network.py", "saflab/network/network.py:_chunk", "saflab/neurons.py",
+    "saflab/neurons.py",
     "saflab/ops/scan.py:scan", "saflab/training/fit.py:_events",
-    "figures/series.py:plot_lines", "gradients.py:sequence", "interop/nir/files.py:import_graph",
+    "figures/series.py:plot_lines", "interop/nir/files.py:import_graph",
     "ops/scan.py:scan", "training/fit.py:fit",
 }  # fmt: skip
 

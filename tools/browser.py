@@ -19,7 +19,7 @@ from typing import Any
 from saflab.course.lessons import KERNEL, ROOT
 from tools.waiting import wait_until
 
-__all__ = ["chromium", "missing", "open_lab"]
+__all__ = ["chromium", "free_port", "missing", "open_lab", "wait"]
 
 
 def chromium() -> str | None:
@@ -35,7 +35,8 @@ def missing() -> str | None:
     return None if chromium() else "no Chromium on PATH"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody uses."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
@@ -77,10 +78,22 @@ def _answers(url: str) -> bool:
         return False
 
 
+def wait(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
+    """Wait until a server answers.
+
+    Raises:
+        RuntimeError: If it ends, or does not answer in `seconds`.
+    """
+    failed = f"Expected JupyterLab at {url}, but found no answer. Run `jupyter lab` to see why."
+    wait_until(lambda: process.poll() is not None or _answers(url), seconds, otherwise=failed)
+    if process.poll() is not None:
+        raise RuntimeError(failed)
+
+
 @contextmanager
 def _server(folder: Path, app: str, environment: dict[str, str]) -> Iterator[str]:
     """Serve `folder` on 127.0.0.1; yield the address, and end the server with the block."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", app, "--no-browser", "--allow-root"]
     command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token="]
     command += ["--ServerApp.jpserver_extensions=saflab.course.jupyter_server=True"]
@@ -88,13 +101,8 @@ def _server(folder: Path, app: str, environment: dict[str, str]) -> Iterator[str
     with open(folder / "server.log", "wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     base = f"http://127.0.0.1:{port}"
-    failed = f"Expected JupyterLab at {base}, but found no answer. Run `jupyter lab` to see why."
     try:
-        wait_until(
-            lambda: server.poll() is not None or _answers(f"{base}/api"), 60.0, otherwise=failed
-        )
-        if server.poll() is not None:
-            raise RuntimeError(failed)
+        wait(f"{base}/api", server)
         yield base
     finally:
         server.terminate()

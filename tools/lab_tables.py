@@ -6,7 +6,7 @@ from benchmarks.rehearsal.mistakes import MISTAKES
 from saflab.classroom.labs import answers, labs, points, read
 from saflab.course.lessons import ROOT
 from saflab.files import write
-from tools.markdown import between, rows
+from tools.markdown import replaced, rows
 
 __all__ = ["DOCUMENT", "updated"]
 
@@ -43,16 +43,16 @@ def _mistakes(lab: str) -> str:
     return "\n".join(rows(["task", "wrong answer", "what happened", "caught by", "loses"], cells))
 
 
-def updated(text: str) -> str:
-    """Return the document with every table between its marks written anew.
+def updated(page: str) -> str:
+    """Return the page with every table between its markers written anew.
 
     Raises:
-        ValueError: If a mark is missing.
+        ValueError: If a marker is missing.
     """
     for lab in labs():
-        text = between(f"{lab} points", _points(lab), text)
-        text = between(f"{lab} mistakes", _mistakes(lab), text)
-    return text
+        page = replaced(page, f"{lab} points", _points(lab))
+        page = replaced(page, f"{lab} mistakes", _mistakes(lab))
+    return page
 
 
 if __name__ == "__main__":
