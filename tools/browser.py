@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from saflab.course.lessons import KERNEL, ROOT
+from saflab.course.lessons import KERNEL
+from tools import ROOT
 from tools.waiting import wait_until
 
 __all__ = ["chromium", "free_port", "missing", "open_lab", "wait"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks.rehearsal.mistakes import MISTAKES
 from saflab.classroom.labs import answers, labs, points, read
-from saflab.course.lessons import ROOT
 from saflab.files import write
+from tools import ROOT
 from tools.markdown import replaced, rows
 
 __all__ = ["DOCUMENT", "updated"]
