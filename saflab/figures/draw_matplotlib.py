@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from saflab.figures.panel import INK, PAPER, Mark, Panel
+from saflab.machine import optional
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,13 +29,8 @@ def pyplot() -> Any:
     Raises:
         ImportError: If matplotlib is not installed.
     """
-    try:
+    with optional("course"):
         from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "Expected matplotlib, which draws the course's plots, but found none. "
-            "Run pip install 'saflab[course]'."
-        ) from error
     return pyplot
 
 
