@@ -27,7 +27,7 @@ from tools.markdown import store
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("saflab", "benchmarks", "tools", "tests", "notebooks", "docs", "assets",
-          "pyproject.toml", "conftest.py", "constraints.txt", "environment.yml",
+          "pyproject.toml", "conftest.py", "constraints.txt", "environment.yml", "LICENSE",
           "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile")  # fmt: skip
 
 

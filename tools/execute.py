@@ -1,8 +1,7 @@
-"""Re-execute the notebooks in place, or build them into a static site.
+"""Execute the notebooks again, in place.
 
-python -m tools.execute            re-execute all (SAFLAB_FAST=1 unless set)
-python -m tools.execute 01 lab2    re-execute those whose name starts so
-python -m tools.execute site       write ./site from the stored outputs
+python -m tools.execute            execute all (SAFLAB_FAST=1 unless set)
+python -m tools.execute 01 lab2    execute those whose names begin with 01 or lab2
 """
 
 from __future__ import annotations
@@ -16,15 +15,10 @@ from typing import Any
 
 import nbformat
 
-from saflab.course.lessons import labs, notebooks
+from saflab.course.lessons import KERNEL, labs, notebooks
 from saflab.files import write
-from tools.site import build_site
 
-__all__ = ["ROOT", "code_hash", "execute", "main",
-           "notebooks"]  # fmt: skip
-
-PACKAGE = Path(__file__).resolve().parent
-ROOT = PACKAGE.parent
+__all__ = ["code_hash", "execute", "main"]
 
 
 def code_hash(notebook: Any) -> str:
@@ -54,7 +48,7 @@ def execute(path: Path) -> None:
     client.execute()
     notebook.metadata = nbformat.from_dict(
         {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "kernelspec": KERNEL,
             "language_info": {"name": "python"},
             "saflab": {"code_sha256": code_hash(notebook)},
         }
@@ -65,11 +59,8 @@ def execute(path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments[:1] == ["site"]:
-        print(build_site())
-        return 0
     os.environ.setdefault("SAFLAB_FAST", "1")
-    os.environ.setdefault("SAFLAB_STATE", "")  # solutions that are run here are nobody's progress
+    os.environ.setdefault("SAFLAB_STATE", "")  # running the solutions is not a student's progress
     every = notebooks() + labs()
     chosen = [p for p in every if not arguments or any(p.name.startswith(a) for a in arguments)]
     if not chosen:

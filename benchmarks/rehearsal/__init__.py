@@ -6,14 +6,14 @@ nbgrader. What the student sees is made from it; nothing is kept twice.
 
 from benchmarks.rehearsal.mistakes import MISTAKES, Mistake
 from benchmarks.rehearsal.synthetic import Kind, kinds, mixed, submission, write_class
-from saflab.classroom.labs import LABS, points, read, release, solved
+from saflab.classroom.labs import labs, points, read, release, solved
 
 __all__ = [
-    "LABS",
     "MISTAKES",
     "Kind",
     "Mistake",
     "kinds",
+    "labs",
     "mixed",
     "points",
     "read",

@@ -8,11 +8,14 @@ from typing import Any
 
 import nbformat
 
-from saflab.course.lessons import labs
+from saflab.course import lessons
 
-__all__ = ["LABS", "answers", "path", "points", "read", "release", "solved"]
+__all__ = ["answers", "labs", "path", "points", "read", "release", "solved"]
 
-LABS = tuple(path.stem for path in labs())
+
+def labs() -> tuple[str, ...]:
+    """Return the names of the labs of the course that `course_folder` finds, in order."""
+    return tuple(path.stem for path in lessons.labs())
 
 
 def path(lab: str) -> Path:
@@ -21,9 +24,10 @@ def path(lab: str) -> Path:
     Raises:
         ValueError: If there is no such lab.
     """
-    if lab not in LABS:
-        raise ValueError(f"Expected a lab in {list(LABS)}, but found {lab!r}.")
-    return labs()[LABS.index(lab)]
+    paths = {path.stem: path for path in lessons.labs()}
+    if lab not in paths:
+        raise ValueError(f"Expected a lab in {list(paths)}, but found {lab!r}.")
+    return paths[lab]
 
 
 def read(lab: str) -> Any:
@@ -72,10 +76,8 @@ def release(lab: str) -> Any:
 
     notebook = read(lab)
     resources: Any = ResourcesDict()
-    for step in (
-        LockCells, ClearSolutions, ClearOutput, ClearHiddenTests, ComputeChecksums,
-        CheckCellMetadata,
-    ):  # fmt: skip
+    clear = (LockCells, ClearSolutions, ClearOutput, ClearHiddenTests)
+    for step in (*clear, ComputeChecksums, CheckCellMetadata):
         notebook, resources = step().preprocess(notebook, resources)
     return notebook
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -80,6 +81,10 @@ def _copied(target: Path) -> str | None:
 
 def run(options: argparse.Namespace) -> int:
     """Replace this process by JupyterLab, at the first lesson."""
+    from saflab.machine import optional
+
+    with optional("course"):
+        importlib.import_module("jupyterlab")
     folder = Path(options.folder).expanduser()
     older = course(folder)
     print(f"The course is in {folder.resolve()}.", flush=True)

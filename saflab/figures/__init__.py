@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from matplotlib.axes import Axes
+from saflab.machine import optional
+
+with optional("course"):
+    from matplotlib.axes import Axes
 
 from saflab.figures import curves, traces
 from saflab.figures.draw_matplotlib import draw as draw

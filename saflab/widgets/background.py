@@ -39,7 +39,6 @@ class Progress:
     step: int = 0
     steps: int = 0
     lr: float = 0.0
-    seconds: float = 0.0
     end: RunEnd | None = None
 
     @property
@@ -220,7 +219,6 @@ def _take(progress: Progress, event: Any) -> None:
         progress.loss.append(event.loss)
         progress.accuracy.append(event.accuracy)
         progress.step, progress.steps, progress.lr = event.step, event.steps, event.lr
-        progress.seconds += event.seconds
     elif isinstance(event, EpochEnd):
         progress.epochs.append(event)
     elif isinstance(event, RunEnd):

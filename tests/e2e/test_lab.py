@@ -8,6 +8,7 @@ import cifar_sample
 import pytest
 
 from tools.browser import open_lab
+from tools.waiting import wait_until as wait_for
 
 EXPLORER = "from saflab import widgets\ne = widgets.NeuronExplorer()\ne"
 TRAINER = """from saflab import widgets
@@ -64,13 +65,6 @@ def lab(tmp_path):
 
 def label(page):
     return page.locator(".saflab-picture svg").first.get_attribute("aria-label")
-
-
-def wait_for(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
 
 
 def test_neuron_explorer_by_keyboard_mouse_and_number(lab):

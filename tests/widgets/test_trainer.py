@@ -15,6 +15,7 @@ from saflab.training.config import TrainConfig
 from saflab.widgets import LiveTrainer
 from saflab.widgets import threads as openmp
 from saflab.widgets.background import THREAD
+from tools.waiting import wait_until as until
 
 SETTINGS = {"channels": (32, 32), "batch": 50}
 
@@ -26,13 +27,6 @@ def trainer():
     trainer.images.value = 200
     yield trainer
     trainer.end()
-
-
-def until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
 
 
 def threads():
