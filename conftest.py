@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
+
+from tools.isolation import isolate
+
+pytest_plugins = ["tools.nbval_tolerance"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set what the notebooks need, so that no flags are needed."""
+    folder = isolate()
+    config.add_cleanup(folder.cleanup)
+    time.tzset()
     os.environ.setdefault("SAFLAB_FAST", "1")
     os.environ["SAFLAB_STATE"] = ""  # a test run solves exercises, not a student
     option = config.option

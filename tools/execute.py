@@ -18,6 +18,7 @@ import nbformat
 
 from saflab.course.lessons import labs, notebooks
 from saflab.files import write
+from tools.isolation import isolate
 from tools.site import build_site
 
 __all__ = ["ROOT", "code_hash", "execute", "main",
@@ -75,9 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         print(f"Expected the start of a notebook's name, but found {arguments}.", file=sys.stderr)
         return 2
-    for path in chosen:
-        execute(path)
-        print(path.name, flush=True)
+    with isolate():
+        for path in chosen:
+            execute(path)
+            print(path.name, flush=True)
     return 0
 
 
