@@ -66,9 +66,9 @@ def _close(stored: str, new: str, rtol: float | None, atol: float) -> bool:
     a, b = (float(n.replace("−", "-")) for n in (stored, new))
     if rtol is not None or atol:
         return abs(a - b) <= (rtol or 0.0) * abs(a) + atol
-    if not any(c in n for n in (stored, new) for c in ".eE"):
-        return False  # counts, whose text differs
-    printed = min(max(_unit(stored), _unit(new)) * 1.001, 0.01 * abs(a))
+    if not all(any(c in n for c in ".eE") for n in (stored, new)):
+        return False  # a count whose text differs
+    printed = min(_unit(stored) * 1.001, _unit(new) * 1.001, 0.01 * abs(a))
     return abs(a - b) <= max(1e-6 * abs(a), printed)
 
 

@@ -115,7 +115,7 @@ def make_digits() -> Pretrained:
         "network": "64-64-48-10, fully connected; λ = 1/2, V = 1; weights are multiples of 1/64",
         "data": f"{data.source}; {len(data.train_labels)} images to train, {found.images} to test",
         "made": f"SAF-E, T = {STEPS}, {EPOCHS} epochs of batches of 64; gradients at weights "
-        f"rounded to 1/64, SGD steps (lr 0.1 on a cosine, momentum 0.9) on fine copies; seed {SEED}",
+        f"rounded to 1/64, SGD (lr 0.1 on a cosine, momentum 0.9) on fine copies; seed {SEED}",
         "command": "python -m tools.pretrained digits",
         "machine": describe_machine(),
         "accuracy": found.accuracy,
