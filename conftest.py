@@ -23,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(option, "nbval_current_env"):
         option.nbval_current_env = True
         option.nbval_cell_timeout = 120
+    if getattr(option, "nbval", False):
+        option.randomly_reorganize = False  # the cells of a notebook have an order
     if getattr(option, "dist", "no") == "load":
         # One worker per notebook: its cells share a kernel.
         option.dist = "loadfile"

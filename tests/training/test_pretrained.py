@@ -56,7 +56,6 @@ def test_every_sum_fits_a_float(network):
     assert bits(network, 12) > 24  # the bound is of use: in float32 it holds for few steps
 
 
-@pytest.mark.rounding
 def test_the_order_of_summation_changes_nothing(network):
     want = network(images())[0]
     order = torch.Generator().manual_seed(0)
@@ -75,7 +74,6 @@ def test_weights_off_the_grid_feel_the_order(network):
     assert not torch.equal(other(images())[0], want)
 
 
-@pytest.mark.rounding
 @pytest.mark.parametrize("rule", ["bptt", "saf_e"])
 def test_float32_is_as_exact_as_float64(network, rule):
     single = record(network, images(), rule)
@@ -86,7 +84,6 @@ def test_float32_is_as_exact_as_float64(network, rule):
             assert torch.equal(getattr(a, quantity).double(), getattr(b, quantity)), quantity
 
 
-@pytest.mark.rounding
 def test_saf_and_lif_fire_alike(network):
     found = compare(network, DATA.test_images, DATA.test_labels, pretrained("digits").inputs)
     assert (found.flips, found.changed_predictions) == (0, 0)
@@ -109,7 +106,6 @@ def test_every_processor_gives_the_same_bits(processor):
     assert done.stdout.strip() == processors.digest(), done.stderr
 
 
-@pytest.mark.rounding
 def test_the_card_tells_the_truth(network):
     _, inputs, card = pretrained("digits")
     found = evaluate(network, DATA.test_images, DATA.test_labels, inputs)
