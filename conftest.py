@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
     option = config.option
     if hasattr(option, "nbval_current_env"):
         option.nbval_current_env = True
-        option.nbval_cell_timeout = 120
+        option.nbval_cell_timeout = 300  # seconds; an emulated processor is slow
     if getattr(option, "nbval", False):
         option.randomly_reorganize = False  # the cells of a notebook have an order
     if getattr(option, "dist", "no") == "load":

@@ -50,6 +50,7 @@ def execute(path: Path) -> None:
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,  # else it is a matter of time how printed lines are grouped
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()

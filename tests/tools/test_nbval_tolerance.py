@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,30 @@ def notebook(path, source, output, metadata=None):
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
 
 
+def nbval(folder):
+    """Run pytest with the root conftest.py on the notebook in a folder; return how it ended."""
+    (folder / "conftest.py").write_bytes((ROOT / "conftest.py").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--nbval", "one.ipynb", "-p", "no:cacheprovider"],
+        cwd=folder, capture_output=True, text=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize(("stored", "passes"), [(rising, True), (lambda axes: None, False)])
+def test_nbval_compares_pictures(tmp_path, stored, passes):
+    shown = png(rising)
+    data = {"image/png": png(stored), "text/plain": "<IPython.core.display.Image object>"}
+    source = (
+        "import base64\nfrom IPython.display import Image, display\n"
+        f"display(Image(base64.b64decode({shown!r})))"
+    )
+    notebook(tmp_path / "one.ipynb", source, nbformat.v4.new_output("display_data", data))
+    assert nbval(tmp_path) is passes
+
+
 @pytest.mark.parametrize(
     ("printed", "stored", "metadata", "passes"),
     [
@@ -154,10 +179,4 @@ def test_nbval_compares_so(tmp_path, printed, stored, metadata, passes):
     """Through pytest itself, with the plugin that the root conftest.py loads."""
     output = nbformat.v4.new_output("stream", name="stdout", text=stored + "\n")
     notebook(tmp_path / "one.ipynb", f"print({printed!r})", output, metadata)
-    (tmp_path / "conftest.py").write_bytes((ROOT / "conftest.py").read_bytes())
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--nbval", "one.ipynb", "-p", "no:cacheprovider",
-         "-p", "no:randomly"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == (0 if passes else 1), done.stdout + done.stderr
+    assert nbval(tmp_path) is passes
