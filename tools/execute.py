@@ -17,6 +17,7 @@ import nbformat
 
 from saflab.course.lessons import KERNEL, labs, notebooks
 from saflab.files import write
+from tools.isolation import isolate
 
 __all__ = ["code_hash", "execute", "main"]
 
@@ -43,6 +44,7 @@ def execute(path: Path) -> None:
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,  # else it is a matter of time how printed lines are grouped
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
@@ -66,9 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         print(f"Expected the start of a notebook's name, but found {arguments}.", file=sys.stderr)
         return 2
-    for path in chosen:
-        execute(path)
-        print(path.name, flush=True)
+    with isolate():
+        for path in chosen:
+            execute(path)
+            print(path.name, flush=True)
     return 0
 
 
