@@ -94,7 +94,7 @@ def sizes():
 LARGE = {
     "saflab/neurons.py",
     "saflab/ops/scan.py:scan", "saflab/training/fit.py:_events",
-    "figures/series.py:plot_lines", "interop/nir/files.py:import_graph",
+    "interop/nir/files.py:import_graph",
     "ops/scan.py:scan", "training/fit.py:fit",
 }  # fmt: skip
 

@@ -1,16 +1,26 @@
-"""Explorers and the live trainer: sliders, a scene of `saflab.figures`, and a picture."""
+"""Explorers and the live trainer: sliders, a scene of `saflab.figures`, and a picture.
 
-from saflab.machine import optional
+Raises:
+    ImportError: If ipywidgets or anywidget, of the extra `course`, is not installed.
+"""
 
-with optional("course"):
-    from saflab.widgets.explorer import Explorer as Explorer
-    from saflab.widgets.explorers import AccumulationExplorer as AccumulationExplorer
-    from saflab.widgets.explorers import ClampExplorer as ClampExplorer
-    from saflab.widgets.explorers import CostExplorer as CostExplorer
-    from saflab.widgets.explorers import DriftExplorer as DriftExplorer
-    from saflab.widgets.explorers import EnergyExplorer as EnergyExplorer
-    from saflab.widgets.explorers import GradientExplorer as GradientExplorer
-    from saflab.widgets.explorers import NetworkPlayer as NetworkPlayer
-    from saflab.widgets.explorers import SurrogateExplorer as SurrogateExplorer
-    from saflab.widgets.live_trainer import LiveTrainer as LiveTrainer
-    from saflab.widgets.neuron_explorer import NeuronExplorer as NeuronExplorer
+try:
+    import anywidget as _anywidget  # noqa: F401
+    import ipywidgets as _ipywidgets  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "Expected ipywidgets and anywidget, which the explorers are made of, but found no "
+        f"{error.name}. Run pip install 'saflab[course]'."
+    ) from error
+
+from saflab.widgets.explorer import Explorer as Explorer
+from saflab.widgets.explorers import AccumulationExplorer as AccumulationExplorer
+from saflab.widgets.explorers import ClampExplorer as ClampExplorer
+from saflab.widgets.explorers import CostExplorer as CostExplorer
+from saflab.widgets.explorers import DriftExplorer as DriftExplorer
+from saflab.widgets.explorers import EnergyExplorer as EnergyExplorer
+from saflab.widgets.explorers import GradientExplorer as GradientExplorer
+from saflab.widgets.explorers import NetworkPlayer as NetworkPlayer
+from saflab.widgets.explorers import SurrogateExplorer as SurrogateExplorer
+from saflab.widgets.live_trainer import LiveTrainer as LiveTrainer
+from saflab.widgets.neuron_explorer import NeuronExplorer as NeuronExplorer
