@@ -24,14 +24,14 @@ lab: $(VENV)/.installed
 test: $(VENV)/.installed lint
 	$(BIN)/saflab verify --cases 5
 	$(PYTEST) $(SHUFFLE) tests
-	if ls notebooks/*.ipynb >/dev/null 2>&1; then $(PYTEST) --nbval notebooks; fi
+	$(PYTEST) --nbval notebooks instructor
 
 # The notebooks, and the tests that depend on rounding, as on older processors.
 processors: $(VENV)/.installed
 	$(SSE4) $(PYTEST) -m rounding tests
-	$(SSE4) $(PYTEST) --nbval notebooks
+	$(SSE4) $(PYTEST) --nbval notebooks instructor
 	$(AVX2) $(PYTEST) -m rounding tests
-	$(AVX2) $(PYTEST) --nbval notebooks
+	$(AVX2) $(PYTEST) --nbval notebooks instructor
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check saflab benchmarks tools tests

@@ -15,7 +15,9 @@ from typing import Any
 
 import nbformat
 
-from saflab.course.lessons import KERNEL, labs, notebooks
+from saflab.classroom.labs import labs
+from saflab.classroom.labs import path as source
+from saflab.course.lessons import KERNEL, notebooks
 from saflab.files import write
 from tools.isolation import isolate
 
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("SAFLAB_FAST", "1")
     os.environ.setdefault("SAFLAB_STATE", "")  # running the solutions is not a student's progress
-    every = notebooks() + labs()
+    every = [*notebooks(), *map(source, labs())]
     chosen = [p for p in every if not arguments or any(p.name.startswith(a) for a in arguments)]
     if not chosen:
         print(f"Expected the start of a notebook's name, but found {arguments}.", file=sys.stderr)
