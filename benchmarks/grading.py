@@ -15,10 +15,10 @@ import torch
 from benchmarks.rehearsal import Kind, mixed, write_class
 from saflab.classroom.course import init
 from saflab.classroom.grading import Record, grade
+from saflab.classroom.labs import folder as sources
 from saflab.classroom.release import release
 from saflab.classroom.reports import feedback
 from saflab.classroom.sandbox.walls import Limits, Sandbox
-from saflab.course.lessons import course_folder
 from saflab.machine import describe_machine
 from tools.markdown import machine_line, put, store
 
@@ -30,7 +30,7 @@ RESULT, GUIDE = Path("assets/classroom.json"), Path("docs/instructor.md")
 def run(lab: str = "lab1", count: int = 100, jobs: int = 2) -> int:
     """Measure, write assets/classroom.json and the guide's line; 1 if a score is unexpected."""
     with tempfile.TemporaryDirectory() as folder:
-        course, _ = init(Path(folder) / "course", course_folder() / "labs")
+        course, _ = init(Path(folder) / "course", sources())
         release(course, lab)
         expected = write_class(course.folder / "submitted", lab, mixed(lab, count))
         limits, times, found = Limits(cell_seconds=20), {}, []

@@ -1,4 +1,4 @@
-"""The machine that a result is measured on, and the packages of an extra that it has or lacks."""
+"""What this machine has: processor, versions, memory, and the packages of an extra."""
 
 from __future__ import annotations
 

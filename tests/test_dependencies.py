@@ -26,7 +26,7 @@ EXTRAS = {
     "benchmarks": ("bench", "dev"),
     "tools": ("dev",),
 }
-INSTALLED_WITH = {"triton": "torch", "cycler": "matplotlib"}
+INSTALLED_WITH = {"triton": "torch", "cycler": "matplotlib", "ipython": "ipykernel"}
 # Declared, though no line imports them.
 NOT_IMPORTED = {
     "jupyterlab": "started by `saflab lab`",

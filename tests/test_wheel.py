@@ -36,7 +36,7 @@ def test_the_wheel_holds_the_package_alone(built):
     tops = {name.split("/")[0].partition("-")[0] for name in wheel}
     assert tops == {"saflab"}
     kinds = {Path(name).suffix for name in wheel if name.startswith("saflab/")}
-    assert kinds == {".py", ".js", ".json", ".npz", ".ipynb"}
+    assert kinds == {".py", ".js", ".json", ".npz", ".safetensors", ".md", ".ipynb"}
     package = [p for p in (ROOT / "saflab").rglob("*") if p.suffix in kinds]
     expected = {str(p.relative_to(ROOT)) for p in package if "notebooks" not in p.parts}
     assert expected <= set(wheel)
@@ -73,7 +73,8 @@ def test_the_wheel_enables_the_server_extension(built):
 def test_the_source_archive_holds_what_a_contributor_needs(built):
     _, archive = built
     skip = ("__pycache__", "runs", ".ipynb_checkpoints", ".hypothesis")
-    for top in ("saflab", "benchmarks", "tools", "tests", "notebooks", "docs", "assets", ".ci"):
+    for top in ("saflab", "benchmarks", "tools", "tests", "notebooks", "instructor", "docs",
+                "assets", ".ci"):  # fmt: skip
         for path in (ROOT / top).rglob("*"):
             if path.is_file() and not any(part in skip for part in path.parts):
                 assert str(path.relative_to(ROOT)) in archive

@@ -15,8 +15,11 @@ from typing import Any
 
 import nbformat
 
-from saflab.course.lessons import KERNEL, labs, notebooks
+from saflab.classroom.labs import labs
+from saflab.classroom.labs import path as source
+from saflab.course.lessons import KERNEL, notebooks
 from saflab.files import write
+from tools.isolation import isolate
 
 __all__ = ["code_hash", "execute", "main"]
 
@@ -43,6 +46,7 @@ def execute(path: Path) -> None:
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,  # else it is a matter of time how printed lines are grouped
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
@@ -61,14 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("SAFLAB_FAST", "1")
     os.environ.setdefault("SAFLAB_STATE", "")  # running the solutions is not a student's progress
-    every = notebooks() + labs()
+    every = [*notebooks(), *map(source, labs())]
     chosen = [p for p in every if not arguments or any(p.name.startswith(a) for a in arguments)]
     if not chosen:
         print(f"Expected the start of a notebook's name, but found {arguments}.", file=sys.stderr)
         return 2
-    for path in chosen:
-        execute(path)
-        print(path.name, flush=True)
+    with isolate():
+        for path in chosen:
+            execute(path)
+            print(path.name, flush=True)
     return 0
 
 

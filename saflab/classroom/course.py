@@ -124,9 +124,9 @@ def init(folder: Path, labs: Path) -> tuple[Course, list[str]]:
     for name in names:
         if "### BEGIN SOLUTION" not in (labs / name / f"{name}.ipynb").read_text(encoding="utf-8"):
             raise ValueError(
-                f"Expected the source of {name}, but found it without solutions in {labs}: an "
-                "installed saflab holds labs as students get them. Run in a clone of the "
-                "repository, or pass --labs FOLDER."
+                f"Expected the source of {name}, but found it without solutions in {labs}. Pass "
+                "the folder of the sources with --labs: instructor/labs in a clone of the "
+                "repository."
             )
         target = folder / "source" / name
         if not (target / f"{name}.ipynb").exists():

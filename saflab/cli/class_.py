@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     init = action("init", "make the folder of a course", None)
     init.add_argument("folder")
-    init.add_argument("--labs", help="folder of labs (default: the course's)")
+    init.add_argument("--labs", help="folder of the sources (default: instructor/labs)")
     action("release", "make what students get: release/LAB/", "+")
     grade = action("grade", "grade submitted/STUDENT/LAB/, each in a sandbox of its own", "?")
     grade.add_argument("--from", dest="source", help="take over submissions from this folder first")
@@ -87,9 +87,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _init(options: argparse.Namespace) -> int:
     from saflab.classroom.course import init
-    from saflab.course.lessons import course_folder
+    from saflab.classroom.labs import folder as sources
 
-    labs = Path(options.labs) if options.labs else course_folder() / "labs"
+    labs = Path(options.labs) if options.labs else sources()
     course, names = init(Path(options.folder), labs)
     print(f"{course.folder}: {', '.join(names)}. Next:")
     print(f"  cd {options.folder}\n  fill in students.csv\n  saflab class release {names[0]}")

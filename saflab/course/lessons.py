@@ -39,7 +39,7 @@ def notebooks(folder: Path | None = None) -> list[Path]:
 
 
 def labs(folder: Path | None = None) -> list[Path]:
-    """Return the graded labs in order: with solutions in a checkout, without in a wheel."""
+    """Return the graded labs in order, as students get them."""
     return sorted((folder or course_folder() / "labs").glob("lab[0-9]/lab[0-9].ipynb"))
 
 

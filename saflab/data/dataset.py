@@ -122,7 +122,10 @@ def search_folders(root: str | Path | None = None) -> list[Path]:
     named = os.environ.get("SAFLAB_DATA")
     if named:
         return [Path(named).expanduser()]
-    return [Path("data"), Path.home() / ".cache" / "saflab"]
+    try:
+        return [Path("data"), Path.home() / ".cache" / "saflab"]
+    except RuntimeError:  # a user without an entry in the system's list, and without HOME
+        return [Path("data")]
 
 
 def spread(n: int, limit: int | None) -> Sequence[int]:

@@ -26,7 +26,8 @@ __all__ = [
 
 def surrogate(p: LIFParams, at: float | None = None, reach: float = 2.0) -> Panel:
     """The step H(x), the surrogate derivative σ'(x) that stands in for its own, and σ'(at)."""
-    x = torch.linspace(-reach, reach, 401, dtype=torch.float64)
+    # Not linspace, whose middle is 0 or just below it, by the processor.
+    x = torch.arange(-200, 201, dtype=torch.float64) * (reach / 200)
     y = surrogate_derivative(x, p)
     peak, area = float(y.max()), float(torch.trapezoid(y, x))
     wide = x[y >= peak / 2]

@@ -191,8 +191,8 @@ def test_panels_scenes_and_svgs_need_no_matplotlib():
 )
 def test_a_plot_without_matplotlib_names_the_extra_to_install(code):
     assert without_course(code)[1] == (
-        "ImportError: Expected matplotlib, which draws the course's plots, but found none. "
-        "Run pip install 'saflab[course]'."
+        "saflab.machine.MissingPackage: Expected the package matplotlib, but found none. "
+        "Run `pip install 'saflab[course]'`."
     )
 
 

@@ -344,4 +344,7 @@ import saflab.widgets"""
             [sys.executable, "-c", code.replace("MISSING", repr(name))],
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
-        assert f"but found no {name}. Run pip install 'saflab[course]'." in done.stderr
+        assert (
+            f"the package {name}, but found none. Run `pip install 'saflab[course]'`."
+            in done.stderr
+        )

@@ -149,7 +149,7 @@ def clamp(steps: int = 12, decay: float = 0.5, threshold: float = 1.0) -> tuple[
         decay: λ in [0, 1]; only λ = 1 lets the distance vanish.
         threshold: V > 0.
     """
-    drive = torch.linspace(-0.5, 3.0, 71, dtype=torch.float64)
+    drive = torch.arange(-10, 61, dtype=torch.float64) / 20.0  # the same on every processor
     p = LIFParams(decay=decay, threshold=threshold)
     seen = record_neuron(drive.expand(steps, 1, -1), p)
     target = (drive / threshold).clamp(0.0, 1.0)
