@@ -6,6 +6,8 @@ import argparse
 import importlib
 from collections.abc import Sequence
 
+from benchmarks import summary
+
 __all__ = ["main"]
 
 WHAT = {
@@ -18,6 +20,7 @@ WHAT = {
     "student_kernels": "memory and start time of student kernels (3 minutes)",
     "slider_latency": "latency of the explorers in Chromium",
     "watching": "cost of watching a training",
+    "summary": "the README's summary, from the stored results; written after each of the others",
 }
 ROOTED = ("cifar10", "connections", "watching")  # need a folder with data
 
@@ -53,16 +56,22 @@ def _step(options: argparse.Namespace) -> int:
     return report.run() if options.all else 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one benchmark; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    configure(parser)
-    options = parser.parse_args(arguments)
+def _run(options: argparse.Namespace) -> int:
     if options.what == "step":
         return _step(options)
     run = importlib.import_module(f"benchmarks.{options.what}").run
     status = run(root=options.root) if options.what in ROOTED else run()
     return status if isinstance(status, int) else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one benchmark; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    configure(parser)
+    options = parser.parse_args(arguments)
+    status = _run(options)
+    summary.run()
+    return status
 
 
 if __name__ == "__main__":

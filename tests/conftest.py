@@ -1,30 +1,27 @@
 """Shared fixtures: one thread for speed of small networks, and a folder of real images."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-if TYPE_CHECKING:
-    from saflab.data.dataset import Dataset
-    from saflab.training.config import TrainConfig
+if not torch.cuda.is_available():
+    # Read when Triton is imported, so before anything of saflab can do that.
+    os.environ["TRITON_INTERPRET"] = "1"
 
+from saflab.data.dataset import Dataset
+from saflab.data.images import digits
+from saflab.training.config import TrainConfig
+
+torch.set_num_threads(1)
 # Where results depend on how a processor rounds: run as on older ones too, by `make processors`.
 ROUNDING = (
     "analysis/", "figures/", "network/", "ops/", "interop/test_nir.py", "test_neurons.py",
     "training/test_pretrained.py", "training/test_training.py",
 )  # fmt: skip
-
-torch.set_num_threads(1)
-if not torch.cuda.is_available():
-    # Read when Triton is imported, which saflab does: fixtures import from it, not this module.
-    os.environ["TRITON_INTERPRET"] = "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,8 +34,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def few() -> Dataset:
     """A hundred digits to train on, fifty to test."""
-    from saflab.data import Dataset, digits
-
     data = digits()
     return Dataset(
         name="few digits",
@@ -53,8 +48,6 @@ def few() -> Dataset:
 
 @pytest.fixture
 def small() -> TrainConfig:
-    from saflab.training import TrainConfig
-
     return TrainConfig(
         model="mlp", channels=(16,), epochs=2, batch=20, steps=3, device="cpu", lr=0.05
     )

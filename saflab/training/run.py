@@ -76,12 +76,10 @@ class Run:
 
     def __init__(self, config: TrainConfig, data: Dataset, model: Network | None) -> None:
         self.config, self.device = config, config.torch_device()
-        self.rule = get_rule(config.rule)
-        self.mode = mode_of(
-            self.rule, trace=config.trace, surrogate=config.surrogate, impl=config.impl
-        )
-        self.update = config.update or self.rule.update
-        self.chunk = config.chunk if self.rule.graph == "step" else 1
+        self.rule = get_rule(config.rule, update=config.update, trace=config.trace)
+        if self.rule.graph == "step":
+            self.rule = get_rule(self.rule, chunk=config.chunk)
+        self.mode = mode_of(self.rule, surrogate=config.surrogate, impl=config.impl)
         self.model = model or build_model(config, data.shape, len(data.classes))
         self.model.to(self.device)
         self.team = team()
@@ -198,9 +196,9 @@ class Run:
         for done in self.backward(x, labels):
             loss += share * done.loss
             readouts.append(done.readout)
-            if self.update == "step":
+            if self.rule.update == "step":
                 self.update_weights(share)
-        if self.update == "sequence":
+        if self.rule.update == "sequence":
             self.update_weights(share)
         correct = (predict(torch.cat(readouts)) == labels).sum()
         if not share:
@@ -218,9 +216,8 @@ class Run:
         """Yield after each backward pass of one batch, in the run's precision."""
         with self.autocast():
             yield from sequence(
-                self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse,
-                update=self.update, chunk=self.chunk,
-            )  # fmt: skip
+                self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse
+            )
 
     def autocast(self) -> torch.autocast:
         """Return the context of the run's precision."""

@@ -21,7 +21,7 @@ def test_the_step_is_up_at_zero(reach):
 
 def test_inputs_of_the_clamp_are_multiples_of_a_twentieth():
     drive = torch.as_tensor(scenes.clamp()[0].marks[0].x)
-    assert torch.equal(drive, torch.arange(-10, 31, dtype=torch.float64) / 20)
+    assert torch.equal(drive, torch.arange(-10, 61, dtype=torch.float64) / 20)
 
 
 def test_no_scene_draws_a_grid_that_depends_on_the_processor():
