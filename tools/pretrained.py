@@ -69,6 +69,7 @@ def _round(parameters: Sequence[Tensor], fine: Sequence[Tensor]) -> None:
 
 def _train(network: Network, data: Dataset, inputs: Inputs) -> None:
     """Train with SAF-E: gradients at the rounded weights, steps on fine copies of them."""
+    rule = get_rule("saf_e", chunk=STEPS)  # all steps in one backward pass: equal, and faster
     parameters = list(network.parameters())
     fine = [p.detach().clone() for p in parameters]
     optimizer = torch.optim.SGD(fine, lr=0.1, momentum=0.9)

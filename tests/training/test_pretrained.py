@@ -46,8 +46,11 @@ def test_pixels_and_weights_lie_on_their_grids(network):
     x = images()[0]
     assert torch.equal(x * LEVELS, (x * LEVELS).round())
     assert (float(x.min()), float(x.max())) == (0.0, 1.0)
-    for value in network.parameters():
-        assert torch.equal(value / GRID, (value / GRID).round())
+    assert on_grid(network)
+
+
+def on_grid(network):
+    return all(torch.equal(p / GRID, (p / GRID).round()) for p in network.parameters())
 
 
 def test_every_sum_fits_a_float(network):
@@ -148,6 +151,7 @@ def test_the_command_trains_as_well_again():
     made = make_digits()
     assert made.card["accuracy"] == pytest.approx(pretrained("digits").card["accuracy"], abs=0.02)
     assert bits(made.network, 8) <= 24
+    assert on_grid(made.network)
     assert made.card["spikes that differ between SAF and LIF"] == 0
 
 
