@@ -44,13 +44,13 @@ def plain_gradients(
         network: Read only; its surrogate is the sigmoid.
         x: Input, shape (T, B, *features).
         y: Class indices, shape (B,).
-        rule: "bptt", "ottt_a", "saf_e", "saf_f" or "spike_representation".
+        rule: "bptt", "sltt", "ottt_a", "saf_e", "saf_f" or "spike_representation".
         trace: Gradient of biases and input, "official" or "full" (the last two rules: "full").
     """
     parameters = {name: p.detach().clone().requires_grad_() for name, p in _parameters(network)}
     if rule in ("saf_f", "spike_representation"):
         trace = "full"
-    run = {"bptt": _bptt, "ottt_a": _ottt, "saf_e": _saf_e, "saf_f": _saf_f}
+    run = {"bptt": _bptt, "sltt": _sltt, "ottt_a": _ottt, "saf_e": _saf_e, "saf_f": _saf_f}
     step = run.get(rule, _spike_representation)
     loss, readout = step(_Model(network, parameters, trace), x, y)
     gradients = {
@@ -154,6 +154,26 @@ def _bptt(model: _Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     loss = sum((_loss(o, y) for o in readout), torch.zeros((), dtype=x.dtype)) / len(x)
     loss.backward()
     return loss, torch.stack(readout)
+
+
+def _sltt(model: _Model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """As BPTT, but each step sees the potential before it as a constant."""
+    u: list[Any] = [None] * model.last
+    s: list[Any] = [None] * (model.last + 1)
+    readout, total = [], torch.zeros((), dtype=x.dtype)
+    for now in x:
+        s[0] = now
+        for k in range(1, model.last):
+            current = _currents(model, k, s, lambda i, a: model.synapse(i, a, 1.0))
+            if u[k] is not None:
+                current = current + (model.decay * (u[k] - model.threshold * s[k])).detach()
+            u[k], s[k] = current.detach(), model.spike(current)
+        o = _currents(model, model.last, s, lambda i, a: model.synapse(i, a, 1.0))
+        loss = _loss(o, y) / len(x)
+        loss.backward()
+        s = [k if k is None else k.detach() for k in s]
+        total, readout = total + loss.detach(), [*readout, o.detach()]
+    return total, torch.stack(readout)
 
 
 def _two_paths(model: _Model, grad: float, index: int, pair: tuple[Tensor, Tensor]) -> Tensor:

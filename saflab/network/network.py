@@ -152,7 +152,8 @@ class Network(nn.Module):
     ) -> tuple[Tensor, NetworkState]:
         """Run as `forward`, and use `state` up, so that its memory is free for what follows."""
         _check_input(x, mode, first=state.t == 0)
-        parts = x.split(1) if self.fed_back else (x,)
+        one_by_one = self.fed_back or mode.carrier == "increment"
+        parts = x.split(1) if one_by_one else (x,)
         outs = [self._advance(part, state, mode, prepared, observe) for part in parts]
         return outs[0] if len(outs) == 1 else torch.cat(outs), state
 
