@@ -96,7 +96,7 @@ LARGE = {
     "saflab/neurons.py",
     "saflab/ops/scan.py:scan", "saflab/training/fit.py:_events", "benchmarks/step.py:run",
     "tools/browser.py:open_lab", "classroom/grading.py:grade", "classroom/sandbox/run.py:run",
-    "figures/series.py:plot_lines", "interop/nir/files.py:import_graph",
+    "interop/nir/files.py:import_graph",
     "ops/scan.py:scan", "training/fit.py:fit",
 }  # fmt: skip
 

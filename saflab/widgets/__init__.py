@@ -1,4 +1,17 @@
-"""Explorers and the live trainer: sliders, a scene of `saflab.figures`, and a picture."""
+"""Explorers and the live trainer: sliders, a scene of `saflab.figures`, and a picture.
+
+Raises:
+    ImportError: If ipywidgets or anywidget, of the extra `course`, is not installed.
+"""
+
+try:
+    import anywidget as _anywidget  # noqa: F401
+    import ipywidgets as _ipywidgets  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "Expected ipywidgets and anywidget, which the explorers are made of, but found no "
+        f"{error.name}. Run pip install 'saflab[course]'."
+    ) from error
 
 from saflab.widgets.explorer import Explorer as Explorer
 from saflab.widgets.explorers import AccumulationExplorer as AccumulationExplorer
