@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saflab.analysis.plain import plain_gradients
-from saflab.analysis.theorems import random_network
+from saflab.analysis.random_networks import random_network
 from saflab.gradients import sequence
 from saflab.network import Scale
 from saflab.neurons import LIFParams
