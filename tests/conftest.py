@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
 from saflab.data.dataset import Dataset
-from saflab.data.images import digits
 from saflab.training.config import TrainConfig
 
 torch.set_num_threads(1)
