@@ -91,6 +91,7 @@ def sequence(
     >>> all(p.grad is not None for p in network.parameters())
     True
     """
+    _check_types(network, x, y)
     rule = rule if isinstance(rule, Rule) else get_rule(rule)
     mode = mode or mode_of(rule)
     update = update or rule.update
@@ -113,7 +114,8 @@ def sequence(
     if y.dtype != torch.int64 or (seen and int(y.min()) < 0):
         raise ValueError(
             f"Expected class indices ≥ 0 in int64, but found {y.dtype}"
-            f"{f' from {int(y.min())} on' if seen else ''}. Number the classes from 0."
+            f"{f' from {int(y.min())} on' if seen else ''}. Number the classes from 0 and use "
+            "y.long()."
         )
     # A threshold hides a NaN at any step, and the gradient then carries it into the weights.
     if not machine.on_gpu(x.device) and not torch.isfinite(x[:1] if x.stride(0) == 0 else x).all():
@@ -129,6 +131,20 @@ def sequence(
         yield _rates(network, x, y, mode, mse)
     else:
         yield _last_step(network, x, y, mode, mse)
+
+
+def _check_types(network: object, x: object, y: object) -> None:
+    if not isinstance(network, Network):
+        raise ValueError(
+            f"Expected a saflab.Network, but found {type(network).__name__}. Pass the network "
+            "itself, neither compiled nor wrapped."
+        )
+    for name, value in (("x", x), ("y", y)):
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f"Expected a tensor for {name}, but found {type(value).__name__}. Use "
+                f"torch.as_tensor({name})."
+            )
 
 
 def _backward(loss: Tensor) -> None:

@@ -294,7 +294,7 @@ def test_each_case_works_or_is_refused_with_a_remedy(kind, tmp_path, monkeypatch
                 broken.append(f"case {case}: {type(error).__name__} without remedy: {error}")
         except Exception as error:
             broken.append(f"case {case}: {type(error).__name__}: {error}")
-        half = [p for p in place.rglob("*") if p.suffix == ".tmp" or p.name.startswith(".arriv")]
+        half = [p for p in place.rglob("*") if p.suffix == ".tmp" or p.name.startswith(".unpack")]
         if half:
             broken.append(f"case {case}: left {half}")
         shutil.rmtree(place)

@@ -1,23 +1,20 @@
-"""Data arrive whole or not at all: in a temporary folder first, checked, then renamed."""
+"""Data are downloaded and unpacked in a temporary folder, checked, then renamed as a whole."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
 from saflab.data.dataset import DataError
+from saflab.files import temporary_folder
 
-__all__ = ["arriving", "fetch", "reading", "settle"]
+__all__ = ["fetch", "put_in_place", "reading", "unpacking"]
 
 
 @contextlib.contextmanager
-def arriving(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder in `folder`, gone at the end whatever happens.
+def unpacking(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder in `folder`, removed at the end.
 
     Another process that asks for the same `folder` waits, so look again at what is there. What a
     killed process left is removed.
@@ -25,16 +22,12 @@ def arriving(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: If `folder` cannot be written to.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock").acquire()
-    except OSError as error:
-        raise _closed(folder, error) from error
-    with lock:
-        for half in folder.glob(".arriving-*"):
-            shutil.rmtree(half, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder) as name:
-            yield Path(name)
+    with contextlib.ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(temporary_folder(folder))
+        except OSError as error:
+            raise _closed(folder, error) from error
+        yield temporary
 
 
 @contextlib.contextmanager
@@ -51,19 +44,19 @@ def reading() -> Iterator[None]:
 
 def _closed(path: Path, error: OSError) -> DataError:
     return DataError(
-        f"Expected to write {path}, but found it impossible ({error}). Free some space, ask for "
-        "permission, or name another folder with --root or SAFLAB_DATA."
+        f"Expected to write {path}, but found that it cannot be written ({error}). Free some "
+        "space, ask for permission, or name another folder with --root or SAFLAB_DATA."
     )
 
 
-def settle(arrived: Path, target: Path) -> None:
-    """Rename `arrived` to `target`.
+def put_in_place(unpacked: Path, target: Path) -> None:
+    """Rename `unpacked` to `target`.
 
     Raises:
         DataError: If that cannot be.
     """
     try:
-        arrived.rename(target)
+        unpacked.rename(target)
     except OSError as error:
         raise _closed(target, error) from error
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from saflab.data.dataset import DataError, Dataset, search_folders, spread
-from saflab.data.download import arriving, fetch, reading, settle
+from saflab.data.download import fetch, put_in_place, reading, unpacking
 
 __all__ = ["EVENTS", "event_frames", "frames"]
 
@@ -136,7 +136,7 @@ def _unpack(archive: Path, names: Sequence[str], temporary: Path) -> None:
             )
     for name in names:
         if not (temporary.parent / name).exists():
-            settle(temporary / name, temporary.parent / name)
+            put_in_place(temporary / name, temporary.parent / name)
 
 
 def _extract(archive: Path, folder: Path) -> None:
@@ -161,7 +161,7 @@ def _provide(name: str, root: Path, download: bool) -> list[str]:
         if not path.is_file() and not download:
             missing += [str(folder / archive.folders[0]), str(path)]
             continue
-        with arriving(folder) as temporary:
+        with unpacking(folder) as temporary:
             if _there(folder, archive):  # another process was faster
                 continue
             if not path.is_file():

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from saflab.data.dataset import DataError, Dataset, search_folders, spread
-from saflab.data.download import arriving, reading, settle
+from saflab.data.download import put_in_place, reading, unpacking
 
 __all__ = ["DIGITS", "cifar", "digits", "image_folder"]
 
@@ -130,10 +130,10 @@ def _torchvision(name: str, root: Path, download: bool, limit: int | None) -> Da
     kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
     try:
         if download:
-            with arriving(root) as temporary:
+            with unpacking(root) as temporary:
                 if not (root / kind.base_folder).exists():  # else another process was faster
                     kind(str(temporary), download=True)
-                    settle(temporary / kind.base_folder, root / kind.base_folder)
+                    put_in_place(temporary / kind.base_folder, root / kind.base_folder)
         train, test = kind(str(root), train=True), kind(str(root), train=False)
     except DataError:
         raise

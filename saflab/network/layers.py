@@ -31,6 +31,15 @@ class _Neurons(nn.Module):
         return f"{self.neuron}, impl={self.impl!r}"
 
 
+def _tensor(current: object) -> Tensor:
+    if not isinstance(current, Tensor):
+        raise ValueError(
+            f"Expected a tensor of currents (T, B, *features), but found {type(current).__name__}. "
+            "Use torch.as_tensor(…)."
+        )
+    return current
+
+
 class LIF(_Neurons):
     """Spiking neurons with gradient through time (BPTT).
 
@@ -56,7 +65,12 @@ class LIF(_Neurons):
     def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
         """Return spikes s[t] and the state after currents I[t], shape (T, B, *features)."""
         return scan(
-            "lif", current, state, self.neuron, impl=self.impl, detach_reset=self.detach_reset
+            "lif",
+            _tensor(current),
+            state,
+            self.neuron,
+            impl=self.impl,
+            detach_reset=self.detach_reset,
         )
 
 
@@ -78,7 +92,7 @@ class OTTT(_Neurons):
         self, current: Tensor, state: NamedTuple | None = None
     ) -> tuple[tuple[Tensor, Tensor], Any]:
         """Return (s[t], â[t]) and the state after currents I[t], shape (T, B, *features)."""
-        return scan("ottt", current, state, self.neuron, impl=self.impl)
+        return scan("ottt", _tensor(current), state, self.neuron, impl=self.impl)
 
 
 class SAF(_Neurons):
@@ -105,4 +119,4 @@ class SAF(_Neurons):
             state: State after the first `start` steps, or None.
             start: Steps already taken; sets Λ[t] for the clamp surrogate.
         """
-        return scan("saf", current, state, self.neuron, start=start, impl=self.impl)
+        return scan("saf", _tensor(current), state, self.neuron, start=start, impl=self.impl)

@@ -157,11 +157,10 @@ class Training:
         # Changed between two batches alone, so that both runs stop, or change their learning
         # rate, at the same one; and both wait for their numbers, so that a GPU that runs ahead
         # has not begun more batches of one than of the other.
-        controls = Controls(lr=self.controls.lr)
-        paired = len(self.configs) > 1
+        controls = Controls(lr=self.controls.lr, wait=len(self.configs) > 1, overwrite=True)
         runs = [
             fit(config, self.data, model=model, controls=controls, resume=resume,
-                out=f"{self._folder.name}/{index}", wait=paired)
+                out=f"{self._folder.name}/{index}")
             for index, (config, model) in enumerate(zip(self.configs, self.models, strict=True))
         ]  # fmt: skip
         # In step: event k of every run belongs to the same batch.

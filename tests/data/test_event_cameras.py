@@ -33,7 +33,7 @@ def made(request, tmp_path):
 
 
 def left_behind(root):
-    return [p for p in root.rglob("*") if p.name.startswith(".arriving") or p.suffix == ".tmp"]
+    return [p for p in root.rglob("*") if p.name.startswith(".unpacking") or p.suffix == ".tmp"]
 
 
 def test_frames_count_every_event_once():

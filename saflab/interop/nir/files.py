@@ -58,8 +58,8 @@ def write_graph(graph: Any, path: Path) -> None:
             nir_package().write(temporary, graph)
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"Expected to write {path}, but found it impossible ({error}). Free some space or "
-            "choose another file."
+            f"Expected to write {path}, but found that it cannot be written ({error}). Free some "
+            "space or choose another file."
         ) from error
 
 
