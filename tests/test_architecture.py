@@ -94,10 +94,10 @@ def sizes():
 LARGE = {
     "saflab/classroom/sandbox/run.py:run", "saflab/gradients.py:sequence",
     "saflab/network/network.py", "saflab/network/network.py:_chunk", "saflab/neurons.py",
-    "saflab/ops/scan.py:scan", "saflab/training/fit.py:_events", "benchmarks/step.py:run",
+    "saflab/ops/scan.py:scan", "benchmarks/step.py:run",
     "tools/browser.py:open_lab", "classroom/grading.py:grade", "classroom/sandbox/run.py:run",
     "figures/series.py:plot_lines", "gradients.py:sequence", "interop/nir/files.py:import_graph",
-    "ops/scan.py:scan", "training/fit.py:fit",
+    "ops/scan.py:scan",
 }  # fmt: skip
 
 

@@ -93,8 +93,8 @@ def _run(arguments: list[str]) -> int:
         message = str(error)
     except OSError as error:
         message = (
-            f"Expected to read and write files, but found: {error}. Check the path, its "
-            "permissions and the free space."
+            f"Expected to read and write files, but found {error.strerror or error} "
+            f"({str(error.filename)[:200]}). Check the path, its permissions and the free space."
         )
     except (MemoryError, RuntimeError) as error:
         if not _is_memory(error):

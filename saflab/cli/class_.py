@@ -57,7 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     usual = Limits()
     for name, text in _LIMITS.items():
         grade.add_argument(
-            f"--{name.replace('_', '-')}", type=at_least(1), default=getattr(usual, name), metavar="N",
+            f"--{name.replace('_', '-')}", type=at_least(1), default=getattr(usual, name),
+            metavar="N",
             help=f"{text} (default: %(default)s)",
         )  # fmt: skip
     action("feedback", "write feedback/STUDENT/LAB/LAB.html", "+")

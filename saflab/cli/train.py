@@ -247,7 +247,7 @@ def _train_one(
                         accuracy = event.test_accuracy or 0.0
                     if show:
                         show(event)
-                    if isinstance(event, RunStart) and leads and options.out is None:
+                    if isinstance(event, RunStart) and leads and options.out is None and not resume:
                         set_latest(out if options.seeds == 1 else out.parent)
         except (KeyboardInterrupt, DistributedError) as error:
             if isinstance(error, DistributedError) and not received:

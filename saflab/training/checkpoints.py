@@ -20,7 +20,7 @@ from saflab.network.network import Network
 from saflab.network.wiring import rebuild
 from saflab.training.config import TrainConfig, build_model
 from saflab.training.content import CheckpointError, check_content
-from saflab.training.folders import located
+from saflab.training.folders import at_work, located
 
 __all__ = [
     "CheckpointError",
@@ -54,10 +54,7 @@ def claim(folder: Path) -> Iterator[None]:
         try:
             stack.enter_context(locked(folder / ".lock", wait=False))
         except BusyError as error:
-            raise CheckpointError(
-                f"Expected {folder} for this run alone, but found another run at work in it. Wait "
-                "for it, stop it, or choose another folder with --out."
-            ) from error
+            raise at_work(folder) from error
         except OSError as error:
             raise not_writable(folder, error) from error
         for left in leftovers(folder / "checkpoint.pt"):

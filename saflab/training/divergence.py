@@ -39,7 +39,7 @@ def check_update(model: nn.Module, optimizer: torch.optim.SGD, step: int) -> Non
     found = f"NaN or infinity in {bad[0]} or its gradient" if bad else "numbers too large"
     raise ValueError(
         f"Expected finite weights after step {step}, but found {found}. Lower the learning rate or "
-        "check the input; the weights are those before this update."
+        f"check the input; the weights are those before this update of step {step}."
     )
 
 

@@ -7,10 +7,10 @@ import os
 from datetime import datetime
 from pathlib import Path
 
-from saflab.files import write
+from saflab.files import BusyError, locked, write
 from saflab.training.content import CheckpointError
 
-__all__ = ["LATEST", "check_free", "located", "new_folder", "pointed", "set_latest"]
+__all__ = ["LATEST", "at_work", "check_free", "located", "new_folder", "pointed", "set_latest"]
 
 LATEST = Path("runs") / "latest"
 _POINTER = "saflab run: "  # what LATEST holds where the system has no links
@@ -22,7 +22,9 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def pointed(path: Path) -> Path:
-    """Return the folder that a text pointer names, else `path`."""
+    """Return the folder to which `latest`, a link or a text, points; else `path`."""
+    if path.is_symlink() and path.name == LATEST.name:
+        return path.parent / path.readlink()
     if path.is_file() and path.stat().st_size < 4096:
         text = path.read_text(encoding="utf-8", errors="replace")
         if text.startswith(_POINTER):
@@ -45,8 +47,8 @@ def located(path: Path) -> Path:
         seeds = sorted(p.parent.name for p in found.parent.glob("seed*/checkpoint.pt"))
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"Expected the path of a checkpoint, but found {str(path)[:200]!r} ({_why(error)}). Name the "
-            "folder of a run."
+            f"Expected the path of a checkpoint, but found {str(path)[:200]!r} ({_why(error)}). "
+            "Name the folder of a run."
         ) from error
     if seeds:
         raise CheckpointError(
@@ -69,14 +71,28 @@ def check_free(folder: Path) -> None:
             raise NotADirectoryError("a file of this name is there")
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"Expected a folder for the run, but found {str(folder)[:200]!r} ({_why(error)}). Choose "
-            "another folder with --out."
+            f"Expected a folder for the run, but found {str(folder)[:200]!r} ({_why(error)}). "
+            "Choose another folder with --out."
         ) from error
     if held:
+        with contextlib.suppress(OSError):  # not writable: then no run is at work in it
+            try:
+                with locked(folder / ".lock", wait=False):
+                    pass
+            except BusyError as error:
+                raise at_work(folder) from error
         raise CheckpointError(
             f"Expected a folder without a run, but found {held[0]} in {folder}. Go on with it "
             "(--resume), replace it (--overwrite), or choose another folder with --out."
         )
+
+
+def at_work(folder: Path) -> CheckpointError:
+    """Return the error for a folder that another run has claimed."""
+    return CheckpointError(
+        f"Expected {folder} for this run alone, but found another run at work in it. Wait for it, "
+        "stop it, or choose another folder with --out."
+    )
 
 
 def new_folder(name: str, base: Path = LATEST.parent) -> Path:

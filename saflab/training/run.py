@@ -205,11 +205,14 @@ class Run:
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         """Yield after each backward pass of one batch, in the run's precision."""
-        with self.autocast():
-            yield from sequence(
-                self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse,
-                update=self.update, chunk=self.chunk,
-            )  # fmt: skip
+        try:
+            with self.autocast():
+                yield from sequence(
+                    self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse,
+                    update=self.update, chunk=self.chunk,
+                )  # fmt: skip
+        except ValueError as error:
+            raise ValueError(f"{error} This was step {self.step + 1}.") from error
 
     def autocast(self) -> torch.autocast:
         """Return the context of the run's precision."""
