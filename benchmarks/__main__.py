@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from benchmarks import summary
 from saflab.cli.arguments import Parser, at_least
 
 __all__ = ["main"]
@@ -21,6 +22,7 @@ WHAT = {
     "student_kernels": "memory and start time of student kernels (3 minutes)",
     "slider_latency": "latency of the explorers in Chromium",
     "watching": "cost of watching a training",
+    "summary": "the README's summary, from the stored results; written after each of the others",
 }
 ROOTED = ("cifar10", "connections", "watching")  # need a folder with data
 
@@ -60,11 +62,7 @@ def _step(options: argparse.Namespace) -> int:
     return report.run() if options.all else 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one benchmark; return its exit status."""
-    parser = Parser(prog="python -m benchmarks", description=__doc__)
-    configure(parser)
-    options = parser.parse_args(arguments)
+def _run(options: argparse.Namespace) -> int:
     if options.what == "step":
         try:
             return _step(options)
@@ -74,6 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = importlib.import_module(f"benchmarks.{options.what}").run
     status = run(root=options.root) if options.what in ROOTED else run()
     return status if isinstance(status, int) else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one benchmark; return its exit status."""
+    parser = Parser(prog="python -m benchmarks", description=__doc__)
+    configure(parser)
+    options = parser.parse_args(arguments)
+    status = _run(options)
+    summary.run()
+    return status
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`python -m benchmarks cifar10`: four rules on CIFAR-10 at lab size, each in a process of its own.
 
-Writes assets/lab.json and the table in README.md. About 20 minutes on two cores.
+Writes assets/lab.json and the table in docs/results.md. About 20 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _compare(folder: Path, root: list[str]) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the README's table of a result."""
+    """Return a result as a table of Markdown."""
     lines = [
         "| rule | test accuracy | seconds per epoch | peak memory of the process |",
         "|---|---|---|---|",

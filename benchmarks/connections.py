@@ -1,7 +1,7 @@
 """`python -m benchmarks connections`: skip and feedback networks trained, three seeds, three rules.
 
 The publications prove SAF for such networks and train none. Writes assets/connections.json and
-the table in README.md. Finished runs are kept, so an interrupted benchmark goes on.
+the table in docs/results.md. Finished runs are kept, so an interrupted benchmark goes on.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _one(model: str, rule: str, seed: int, root: list[str]) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the README's table of a result."""
+    """Return a result as a table of Markdown."""
     rows = result["rows"]
     lines = [f"| network | {' | '.join(RULES)} |", "|---|" + "---|" * len(RULES)]
     for model, title in (("resnet", "`resnet`, skips"), ("vgg11f", "`vgg11f`, feedback")):

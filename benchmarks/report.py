@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from benchmarks.rows import FLOOR
 from benchmarks.step import MEASURES
 from saflab.figures import plot_bars
-from tools.markdown import put
+from tools.markdown import RESULTS, put
 
 __all__ = ["FOLDER", "TARGETS", "run", "table", "targets"]
 
@@ -141,7 +141,7 @@ def _figure(result: dict[str, Any], path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
 
 
-def run(folder: Path = FOLDER, page: Path = Path("README.md")) -> int:
+def run(folder: Path = FOLDER, page: Path = RESULTS) -> int:
     """Write report.md and one figure per result in `folder`, and the CPU's table into `page`.
 
     Raises:

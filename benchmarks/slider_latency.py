@@ -136,7 +136,7 @@ def measure(
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return the README's table of a result."""
+    """Return a result as a table of Markdown."""
     lines = ["| explorer | slider | change to pixels: median | 95 % | frames per second |",
              "|---|---|---|---|---|"]  # fmt: skip
     for row in result["rows"]:
@@ -152,7 +152,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def run(out: str | Path = "assets/widgets.json", *, changes: int = 60) -> dict[str, Any]:
-    """Measure all cases; write them with machine, versions and date to `out`, and the README."""
+    """Measure all cases; write them with machine, versions and date to `out`, and the table."""
     rows = []
     for case in CASES:
         rows.append(measure(*case, changes=changes))

@@ -100,7 +100,7 @@ def _summary(threads: int, runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """Return what the README says of a result."""
+    """Return a result as a table of Markdown."""
     low, high = result["goal"]["frames_per_second"]
     rows = [
         f"| {row['threads']} | {row['seconds']:.1f} s | {row['seconds_watched']:.1f} s | "

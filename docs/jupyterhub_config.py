@@ -23,7 +23,7 @@ c.Authenticator.allow_all = True  # all accounts of this machine; narrow it with
 
 c.Spawner.cmd = [str(environment / "bin" / "jupyterhub-singleuser")]
 # Explorers without the delay of Jupyter's websocket.
-c.Spawner.args = ["--ServerApp.jpserver_extensions=saflab_jupyter=True"]
+c.Spawner.args = ["--ServerApp.jpserver_extensions=saflab.course.jupyter_server=True"]
 c.Spawner.default_url = "/lab/tree/notebooks/00_start.ipynb"
 # Two kernels fit; one lesson needs the memory that the table gives.
 c.Spawner.mem_limit = "2G"

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saflab import machine
-from saflab.network.network import Network, NetworkState
+from saflab.network.carriers import Signal
+from saflab.network.network import Network
+from saflab.network.synapses import Prepared
 from saflab.neurons import accumulate, total_weight
 from saflab.rules import Mode, Rule, get_rule, mode_of
 
@@ -46,10 +48,6 @@ def loss_fn(o: Tensor, y: Tensor, mse: float = 0.05) -> Tensor:
     return (1.0 - mse) * cross_entropy + mse * F.mse_loss(o, target)
 
 
-def _step_loss(o: Tensor, y: Tensor, mse: float, steps: int) -> Tensor:
-    return torch.stack([loss_fn(now, y, mse) for now in o]).sum() / steps
-
-
 def sequence(
     network: Network,
     x: Tensor,
@@ -58,8 +56,6 @@ def sequence(
     *,
     mode: Mode | None = None,
     mse: float = 0.05,
-    update: str | None = None,
-    chunk: int = 1,
 ) -> Iterator[Backward]:
     """Run one batch under `rule`; after each yield the gradients are in `.grad`.
 
@@ -70,11 +66,9 @@ def sequence(
         network: Any `Network`; gradients are added to those already there.
         x: Encoded input, shape (T, B, *features).
         y: Class indices, shape (B,).
-        rule: One of `RULES`.
+        rule: One of `RULES`, or `get_rule(name, update="step", chunk=4, …)`.
         mode: From `mode_of`; None takes the rule's defaults.
         mse: Coefficient of the squared error in ℓ.
-        update: "sequence" or "step"; None takes the rule's own.
-        chunk: Steps per backward pass for OTTT and SAF-E; 1 keeps memory constant in T.
 
     Yields:
         `Backward` after each backward pass.
@@ -83,7 +77,7 @@ def sequence(
         ValueError: If the arguments do not fit together or the loss is not finite (on a GPU the
             loss is not looked at: check the one you get).
 
-    >>> from saflab.data.encoders import constant
+    >>> from saflab.data import constant
     >>> from saflab.models import mlp
     >>> network, x = mlp((3,), 2, (4,)), constant(torch.rand(5, 3), 6)
     >>> [done.t for done in sequence(network, x, torch.zeros(5, dtype=torch.int64), "saf_e")]
@@ -91,19 +85,41 @@ def sequence(
     >>> all(p.grad is not None for p in network.parameters())
     True
     """
+    rule = get_rule(rule)
     _check_types(network, x, y)
-    rule = rule if isinstance(rule, Rule) else get_rule(rule)
-    mode = mode or mode_of(rule)
-    update = update or rule.update
-    if update not in ("sequence", "step"):
-        raise ValueError(f"Expected update 'sequence' or 'step', but found {update!r}.")
-    if update == "step" and rule.graph != "step":
-        raise ValueError(
-            f"Expected update 'sequence' for {rule.name!r}, whose gradient is complete only at "
-            "the end, but found 'step'. Use ottt_o or saf_e."
-        )
-    if chunk < 1 or (chunk > 1 and update == "step"):
-        raise ValueError(f"Expected chunk ≥ 1, and 1 with update='step', but found {chunk}.")
+    _check_batch(x, y)
+    batch = _Batch(network, x, y, rule, mode or mode_of(rule), mse)
+    if rule.graph == "step":
+        yield from _each_step(batch)
+    elif rule.graph == "time":
+        yield _through_time(batch)
+    elif rule.carrier == "rate":
+        yield _rates(batch)
+    else:
+        yield _last_step(batch)
+
+
+class _Batch(NamedTuple):
+    """One batch and how it is learnt."""
+
+    network: Network
+    x: Tensor
+    y: Tensor
+    rule: Rule
+    mode: Mode
+    mse: float
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return self.x.shape[0]
+
+    def loss(self, o: Tensor) -> Tensor:
+        """Return Σ ℓ(o[t])/T over the steps of a readout (C, B, classes)."""
+        return torch.stack([loss_fn(now, self.y, self.mse) for now in o]).sum() / self.steps
+
+
+def _check_batch(x: Tensor, y: Tensor) -> None:
     if y.shape != x.shape[1:2]:
         raise ValueError(
             f"Expected one label per image, shape {tuple(x.shape[1:2])}, but found "
@@ -123,14 +139,6 @@ def sequence(
             "Expected finite input, but found NaN or infinity. Check the data and its "
             "normalisation."
         )
-    if rule.graph == "step":
-        yield from _each_step(network, x, y, mode, mse, update, chunk)
-    elif rule.graph == "time":
-        yield _through_time(network, x, y, mode, mse)
-    elif rule.carries == "rate":
-        yield _rates(network, x, y, mode, mse)
-    else:
-        yield _last_step(network, x, y, mode, mse)
 
 
 def _check_types(network: object, x: object, y: object) -> None:
@@ -148,7 +156,7 @@ def _check_types(network: object, x: object, y: object) -> None:
 
 
 def _backward(loss: Tensor) -> None:
-    # To look would stall a GPU: there, whoever reads the loss checks it.
+    # Reading the loss would stall a GPU: there, whoever reads it checks it.
     if not machine.on_gpu(loss.device) and not torch.isfinite(loss):
         raise ValueError(
             f"Expected a finite loss, but found {loss.item()}. Lower the learning rate or check "
@@ -157,69 +165,74 @@ def _backward(loss: Tensor) -> None:
     loss.backward()
 
 
-def _each_step(
-    network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float, update: str, chunk: int
-) -> Iterator[Backward]:
+def _each_step(batch: _Batch) -> Iterator[Backward]:
+    network, chunk = batch.network, batch.rule.chunk
     # Weights that move at every step are used once: held, each would take a pass more.
-    hold = update == "sequence"
-    steps, state, prepared = x.shape[0], None, network.prepare(hold=hold)
-    for t in range(0, steps, chunk):
-        o, state = network(x[t : t + chunk], state, mode, prepared)
-        loss = _step_loss(o, y, mse, steps)
+    hold = batch.rule.update == "sequence"
+    state, prepared = network.zero_state(), network.prepare(hold=hold)
+    for t in range(0, batch.steps, chunk):
+        o, state = network.advance(batch.x[t : t + chunk], state, batch.mode, prepared)
+        loss = batch.loss(o)
         _backward(loss)
-        state = _cut(state)
-        last = t + chunk >= steps
+        state.readout = None if state.readout is None else state.readout.detach()
+        last = t + chunk >= batch.steps
         if last:
-            for ready in prepared:
-                ready.flush()
-        yield Backward(min(t + chunk, steps), loss.detach(), o.detach())
-        if update == "step" and not last:
-            prepared = network.prepare(hold=hold)
+            _flush(prepared)
+        yield Backward(min(t + chunk, batch.steps), loss.detach(), o.detach())
+        if not hold and not last:
+            prepared = network.prepare(hold=False)
 
 
-def _cut(state: NetworkState) -> NetworkState:
-    readout = state.readout
-    return state._replace(readout=None if readout is None else readout.detach())
-
-
-def _through_time(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -> Backward:
-    o, _ = network(x, None, mode)
-    loss = _step_loss(o, y, mse, x.shape[0])
-    _backward(loss)
-    return Backward(x.shape[0], loss.detach(), o.detach())
-
-
-def _last_step(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -> Backward:
-    steps, prepared = x.shape[0], network.prepare(hold=True)
-    state, parts = network.zero_state(), []
-    with torch.no_grad():
-        for t in range(steps - 1):
-            o, state = network(x[t : t + 1], state, mode, prepared)
-            parts.append(o)
-    o, state = network(x[steps - 1 :], state, mode, prepared)
-    assert state.readout is not None
-    loss = loss_fn(state.readout / total_weight(network.neuron.decay, steps), y, mse)
-    _backward(loss)
+def _flush(prepared: list[Prepared]) -> None:
     for ready in prepared:
         ready.flush()
+
+
+def _through_time(batch: _Batch) -> Backward:
+    o, _ = batch.network(batch.x, None, batch.mode)
+    loss = batch.loss(o)
+    _backward(loss)
+    return Backward(batch.steps, loss.detach(), o.detach())
+
+
+def _last_step(batch: _Batch) -> Backward:
+    network, x, steps = batch.network, batch.x, batch.steps
+    state, prepared = network.zero_state(), network.prepare(hold=True)
+    parts = []
+    with torch.no_grad():
+        for t in range(steps - 1):
+            o, state = network.advance(x[t : t + 1], state, batch.mode, prepared)
+            parts.append(o)
+    o, state = network.advance(x[steps - 1 :], state, batch.mode, prepared)
+    assert state.readout is not None
+    loss = loss_fn(state.readout / total_weight(network.neuron.decay, steps), batch.y, batch.mse)
+    _backward(loss)
+    _flush(prepared)
     return Backward(steps, loss.detach(), torch.cat([*parts, o.detach()]))
 
 
-def _rates(network: Network, x: Tensor, y: Tensor, mode: Mode, mse: float) -> Backward:
-    steps, p = x.shape[0], network.neuron
-    total = total_weight(p.decay, steps)
+def _rates(batch: _Batch) -> Backward:
+    network, x, steps = batch.network, batch.x, batch.steps
+    total = total_weight(network.neuron.decay, steps)
+    state, o = network.zero_state(), x[:0]
     with torch.no_grad():
         ready = network.prepare()
-        o, before = network(x[: steps - 1], None, mode, ready) if steps > 1 else (x[:0], None)
-        o_last, after = network(x[steps - 1 :], before, mode, ready)
-        mean_input = accumulate(x, p.decay)[-1] / total
-    o = torch.cat([o, o_last]) if steps > 1 else o_last
-    rates = [mean_input, *(s.a / total for s in after.neurons[1:])]
-    feedback = [s if s is None else s.a / total for s in before.neurons] if before else []
-    readout = network.forward_rates(mean_input, rates, feedback=feedback or [None] * len(rates))
-    loss = loss_fn(readout, y, mse)
+        if steps > 1:
+            o, state = network.advance(x[: steps - 1], state, batch.mode, ready)
+        # What feedback carried into step T: rates of the step before.
+        before = {
+            k: Signal(state.neurons[k].a[None] / total) for k in network.fed_back if steps > 1
+        }
+        o_last, state = network.advance(x[steps - 1 :], state, batch.mode, ready)
+        mean_input = accumulate(x, network.neuron.decay)[-1:] / total
+    clamp = network.zero_state()
+    clamp.neurons[1:] = [s.a[None] / total for s in state.neurons[1:]]
+    for k, signal in before.items():
+        clamp.signals[k] = signal
+    readout, _ = network.advance(mean_input, clamp, Mode("rate"), network.prepare())
+    loss = loss_fn(readout[0], batch.y, batch.mse)
     _backward(loss)
-    return Backward(steps, loss.detach(), o)
+    return Backward(steps, loss.detach(), torch.cat([o, o_last]) if steps > 1 else o_last)
 
 
 def predict(o: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a result was measured on, and how numbers come back from a device that runs ahead."""
+"""The machine that a result is measured on: its description, peak memory, kind of device."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def _processor() -> str:
 
 
 def describe_machine(device: torch.device | None = None) -> dict[str, Any]:
-    """Return machine, versions and date (UTC), for the head of every log and result."""
-    import saflab  # the version lives at the top of the package, which imports this module
+    """Return machine, versions and date (UTC), as stored with every log and result."""
+    import saflab  # here, because the package imports this module
 
     gpu = device is not None and device.type == "cuda"
     return {
@@ -49,12 +49,12 @@ def peak_memory(device: torch.device) -> int:
         import psutil
 
         return int(psutil.Process().memory_info().peak_wset)
-    import resource  # on POSIX alone
+    import resource  # POSIX only
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def on_gpu(device: torch.device) -> bool:
-    """Whether work is queued on a GPU, so that the host would wait if it looked at a number."""
+    """Return whether `device` runs asynchronously, so that reading a value synchronises with it."""
     return device.type == "cuda"

@@ -1,6 +1,6 @@
 """The equations: one spiking neuron written three ways, and its surrogate gradients.
 
-Symbols follow `shared/theory.md` of the course: decay λ, threshold V, spikes s, membrane
+Symbols are those of `docs/theory.md`: decay λ, threshold V, spikes s, membrane
 potential u, spike accumulation â, potential accumulation Û, and Λ[t] = Σ_{k<t} λᵏ.
 Every other module calls these functions; no equation is written a second time.
 """

@@ -1,9 +1,9 @@
-"""The six training rules: one row each, told apart by four switches."""
+"""The six training rules, one row each, and how a network runs under a rule."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 __all__ = ["RULES", "Mode", "Rule", "get_rule", "mode_of"]
 
@@ -14,80 +14,114 @@ class Rule:
 
     Args:
         name: Key in `RULES`.
-        title: How papers write it.
-        carries: What crosses a synapse: "spikes", "spikes+trace", "accumulation" or "rate".
-        graph: Which steps the gradient sees: "time" (through all steps), "step" (each step by
-            itself) or "last" (step T alone; the first T−1 steps build no graph).
-        loss: "step" for ℓ(o[t])/T at each t, "end" for ℓ(Û_out[T]/Λ[T]) once.
-        update: Optimizer steps per batch: "sequence" (one) or "step" (T).
-        surrogate: Surrogate this rule needs, or None for the network's own.
-        trace: Gradient of biases and input: "official" (as the published OTTT code) or "full".
+        title: Name in the publications.
+        carrier: What crosses a synapse: "spikes", "trace" (spikes with their trace),
+            "accumulation" or "rate"; see `network.carriers`.
+        graph: Which steps the graph of autograd spans: "time" (all steps together), "step" (each
+            step on its own) or "last" (step T; the first T − 1 steps build no graph). The loss is
+            ℓ(o[t])/T at each t, but for "last" ℓ(Û_out[T]/Λ[T]) once.
+        update: Optimizer steps per batch: "sequence" (one) or "step" (T, for graph "step").
+        surrogate: Surrogate that this rule needs, or None for that of the network.
+        trace: Gradient of biases and input: "official" (as in the published OTTT code) or "full"
+            (with their trace), see docs/theory.md.
+        chunk: Time steps per backward pass, for graph "step" and update "sequence"; gradients do
+            not depend on it, and with 1 memory does not grow with T.
+
+    Raises:
+        ValueError: If the fields do not fit together.
     """
 
     name: str
     title: str
-    carries: str
+    carrier: str
     graph: str
-    loss: str
-    update: str
+    update: str = "sequence"
     surrogate: str | None = None
     trace: str = "official"
+    chunk: int = 1
+
+    def __post_init__(self) -> None:
+        if self.update not in ("sequence", "step"):
+            raise ValueError(f"Expected update 'sequence' or 'step', but found {self.update!r}.")
+        if self.trace not in ("official", "full"):
+            raise ValueError(f"Expected trace 'official' or 'full', but found {self.trace!r}.")
+        if self.update == "step" and self.graph != "step":
+            raise ValueError(
+                f"Expected update 'sequence' for {self.name!r}, whose gradient is complete only "
+                "at the end, but found 'step'. Use ottt_o or saf_e."
+            )
+        if self.chunk < 1 or (self.chunk > 1 and self.update == "step"):
+            raise ValueError(
+                f"Expected chunk ≥ 1, and 1 with update='step', but found {self.chunk}."
+            )
 
 
 RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
-        Rule(name="bptt", title="BPTT", carries="spikes", graph="time", loss="step",
-             update="sequence"),
-        Rule(name="ottt_a", title="OTTT_A", carries="spikes+trace", graph="step", loss="step",
-             update="sequence"),
-        Rule(name="ottt_o", title="OTTT_O", carries="spikes+trace", graph="step", loss="step",
-             update="step"),
-        Rule(name="saf_e", title="SAF-E", carries="accumulation", graph="step", loss="step",
-             update="sequence"),
-        Rule(name="saf_f", title="SAF-F", carries="accumulation", graph="last", loss="end",
-             update="sequence", surrogate="clamp", trace="full"),
-        Rule(name="spike_representation", title="Spike Representation", carries="rate",
-             graph="last", loss="end", update="sequence", surrogate="clamp", trace="full"),
+        Rule(name="bptt", title="BPTT", carrier="spikes", graph="time"),
+        Rule(name="ottt_a", title="OTTT_A", carrier="trace", graph="step"),
+        Rule(name="ottt_o", title="OTTT_O", carrier="trace", graph="step", update="step"),
+        Rule(name="saf_e", title="SAF-E", carrier="accumulation", graph="step"),
+        Rule(
+            name="saf_f",
+            title="SAF-F",
+            carrier="accumulation",
+            graph="last",
+            surrogate="clamp",
+            trace="full",
+        ),
+        Rule(
+            name="spike_representation",
+            title="Spike Representation",
+            carrier="rate",
+            graph="last",
+            surrogate="clamp",
+            trace="full",
+        ),
     )
-}  # fmt: skip
+}
 
 
-def get_rule(name: str) -> Rule:
-    """Return the rule called `name`.
+def get_rule(name: str | Rule, **changes: Any) -> Rule:
+    """Return the rule called `name`, with some fields changed; a change to None keeps the field.
 
     Raises:
-        ValueError: If there is no such rule.
+        ValueError: If there is no such rule or field, or the fields do not fit together.
 
     >>> get_rule("saf_f").graph
     'last'
+    >>> get_rule("saf_e", update="step").update
+    'step'
     """
-    if not isinstance(name, str) or name not in RULES:
+    if not isinstance(name, Rule) and (not isinstance(name, str) or name not in RULES):
         raise ValueError(f"Expected a rule in {sorted(RULES)}, but found {name!r}.")
-    return RULES[name]
+    rule = name if isinstance(name, Rule) else RULES[name]
+    changes = {field: value for field, value in changes.items() if value is not None}
+    unknown = [field for field in changes if not hasattr(rule, field)]
+    if unknown:
+        raise ValueError(f"Expected fields of a rule, but found {unknown}. See help(Rule).")
+    return replace(rule, **changes)
 
 
 class Mode(NamedTuple):
-    """How to run: neuron kind, trace of biases and input, and implementation.
+    """How a network runs.
 
     Args:
-        kind: "lif", "ottt" or "saf".
-        trace: Gradient of sources (input, bias): "official" or "full", see `Network.forward`.
-        surrogate: Surrogate that replaces the network's own, or None.
-        detach_reset: For "lif": no gradient through the reset.
-        fused: For "ottt": value and gradient in one forward pass instead of two.
+        carrier: What crosses a synapse, as in `Rule`.
+        trace: Gradient of biases and input: "official" or "full", see `Network.forward`.
+        surrogate: Surrogate in place of that of the network, or None.
+        detach_reset: For "spikes": no gradient through the reset.
+        fused: For "trace": value and gradient in one forward pass instead of two.
         impl: Implementation of the time loop.
     """
 
-    kind: str = "lif"
+    carrier: str = "spikes"
     trace: str = "official"
     surrogate: str | None = None
     detach_reset: bool = False
     fused: bool = True
     impl: str = "auto"
-
-
-_KINDS = {"spikes": "lif", "spikes+trace": "ottt", "accumulation": "saf", "rate": "ottt"}
 
 
 def mode_of(
@@ -99,14 +133,30 @@ def mode_of(
     fused: bool = True,
     detach_reset: bool = False,
 ) -> Mode:
-    """Return how the network runs under `rule`; None keeps the rule's own choice."""
-    rule = rule if isinstance(rule, Rule) else get_rule(rule)
-    kind = _KINDS[rule.carries]
-    if surrogate is None and rule.carries != "rate":
+    """Return how a network runs under `rule`, as an argument of `Network.forward`.
+
+    Args:
+        rule: One of `RULES`, or its name.
+        trace: Gradient of biases and input, "official" or "full"; None takes the rule's own.
+        surrogate: One of `SURROGATES`; None takes the rule's own, else that of the network.
+        impl: Implementation of the time loop, one of `saflab.ops.IMPLEMENTATIONS`.
+        fused: For OTTT: value and gradient in one forward pass instead of two.
+        detach_reset: For BPTT: no gradient through the reset.
+
+    Raises:
+        ValueError: If there is no such rule, or it cannot take the surrogate.
+
+    >>> mode_of("saf_e").trace, mode_of("saf_f").trace
+    ('official', 'full')
+    """
+    rule = get_rule(rule, trace=trace)
+    # Rates are measured on a run with spikes and traces.
+    carrier = "trace" if rule.carrier == "rate" else rule.carrier
+    if surrogate is None and rule.carrier != "rate":
         surrogate = rule.surrogate
-    if surrogate == "clamp" and kind != "saf":
+    if surrogate == "clamp" and carrier != "accumulation":
         raise ValueError(
             f"Expected a surrogate of u − V for the rule {rule.name!r}, but found 'clamp'. "
             "Use it with saf_e or saf_f, or choose 'sigmoid'."
         )
-    return Mode(kind, trace or rule.trace, surrogate, detach_reset, fused, impl)
+    return Mode(carrier, rule.trace, surrogate, detach_reset, fused, impl)

@@ -28,7 +28,7 @@ from tools.markdown import store
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("saflab", "benchmarks", "tools", "tests", "notebooks", "docs", "assets",
           "pyproject.toml", "conftest.py", "constraints.txt", "environment.yml",
-          "README.md")  # fmt: skip
+          "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile")  # fmt: skip
 
 
 class Breakage(NamedTuple):

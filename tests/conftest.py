@@ -8,14 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
+if not torch.cuda.is_available():
+    # Read when Triton is imported, so before anything of saflab can do that.
+    os.environ["TRITON_INTERPRET"] = "1"
+
 from saflab.data.dataset import Dataset
 from saflab.data.images import digits
 from saflab.training.config import TrainConfig
 
 torch.set_num_threads(1)
-if not torch.cuda.is_available():
-    # Read when kernels are defined, so before the first test imports Triton.
-    os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -92,11 +92,11 @@ def sizes():
 
 # Still too large; nothing may be added here.
 LARGE = {
-    "saflab/classroom/sandbox/run.py:run", "saflab/gradients.py:sequence",
-    "saflab/network/network.py", "saflab/network/network.py:_chunk", "saflab/neurons.py",
+    "saflab/classroom/sandbox/run.py:run",
+    "saflab/neurons.py",
     "saflab/ops/scan.py:scan", "benchmarks/step.py:run",
     "tools/browser.py:open_lab", "classroom/grading.py:grade", "classroom/sandbox/run.py:run",
-    "figures/series.py:plot_lines", "gradients.py:sequence", "interop/nir/files.py:import_graph",
+    "figures/series.py:plot_lines", "interop/nir/files.py:import_graph",
     "ops/scan.py:scan",
 }  # fmt: skip
 

@@ -25,7 +25,7 @@ from saflab.data.inputs import Inputs
 from saflab.gradients import sequence
 from saflab.neurons import SURROGATES, LIFParams
 from saflab.ops import scan
-from saflab.rules import RULES
+from saflab.rules import RULES, get_rule
 from saflab.training import checkpoints, fit
 from saflab.training.config import TrainConfig
 
@@ -117,9 +117,9 @@ def forward(rng, path):
 def gradient(rng, path):
     x = values(rng, rng.randrange(1, 4), 2, 1, 8, 8, share=0.1)
     net = network(rng)
-    for _ in sequence(net, x, classes(rng, 2), pick(rng, list(RULES), ["hebb"]),
-                      chunk=pick(rng, [1, 2], [0, -3]), mse=rng.choice([0.05, 0.0, 1.0]),
-                      update=pick(rng, [None, "sequence"], ["step", "never"])):  # fmt: skip
+    rule = get_rule(pick(rng, list(RULES), ["hebb"]), chunk=pick(rng, [1, 2], [0, -3]),
+                    update=pick(rng, [None, "sequence"], ["step", "never"]))  # fmt: skip
+    for _ in sequence(net, x, classes(rng, 2), rule, mse=rng.choice([0.05, 0.0, 1.0])):
         pass
     return [p.grad for p in net.parameters() if p.grad is not None]
 

@@ -29,14 +29,40 @@ def installed(tmp_path, monkeypatch):
 
 
 def test_the_course_is_copied_and_the_students_work_is_kept(installed):
-    folder = lab.course(installed / "mine")
+    folder = installed / "mine"
+    assert lab.course(folder) == []
     assert json.loads((folder / "00_start.ipynb").read_text())["name"] == "00_start.ipynb"
     (folder / "00_start.ipynb").write_text("my notes")
     (folder / "labs/lab1/lab1.ipynb").unlink()
-    assert lab.course(folder) == folder
+    assert lab.course(folder) == []
     assert (folder / "00_start.ipynb").read_text() == "my notes"
     assert (folder / "labs/lab1/lab1.ipynb").exists()
     assert not [p for p in folder.rglob("*") if p.suffix == ".tmp"]
+
+
+def test_a_newer_lesson_is_named_and_the_students_is_kept(installed, monkeypatch, capsys):
+    monkeypatch.setattr("os.execv", lambda *command: None)
+    course, folder = installed / "site-packages/saflab/course/notebooks", installed / "mine"
+    cell = nbformat.v4.new_code_cell("x = 1")
+    for path in course.rglob("*.ipynb"):
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    assert lab.course(folder) == []
+    mine = json.loads((folder / "00_start.ipynb").read_text())
+    mine["cells"][0]["source"] = "x = 2  # my answer"
+    (folder / "00_start.ipynb").write_text(json.dumps(mine))
+    assert lab.course(folder) == []  # the student's change is not a newer version
+    cell["outputs"] = [nbformat.v4.new_output("stream", text="run again")]
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), course / "00_start.ipynb")
+    assert lab.course(folder) == []  # nor are new outputs
+    cell["source"] = "x = 1.0"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), course / "00_start.ipynb")
+    cli.main(["lab", "--folder", str(folder)])
+    said = capsys.readouterr().out
+    assert "newer version of 00_start; yours is kept" in said
+    assert json.loads((folder / "00_start.ipynb").read_text()) == mine
+    (folder / "00_start.ipynb").rename(folder / "00_mine.ipynb")
+    assert lab.course(folder) == []
+    assert "x = 1.0" in (folder / "00_start.ipynb").read_text()
 
 
 def test_a_checkout_is_copied_too_and_its_labs_come_without_solutions(installed):
@@ -46,8 +72,8 @@ def test_a_checkout_is_copied_too_and_its_labs_come_without_solutions(installed)
     source = {"cell_type": "code", "source": "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"}
     (here / "labs/lab1").mkdir(parents=True)
     (here / "labs/lab1/lab1.ipynb").write_text(json.dumps({"cells": [source]}))
-    folder = lab.course(installed / "mine")
-    assert folder == installed / "mine"
+    folder = installed / "mine"
+    lab.course(folder)
     text = (folder / "labs/lab1/lab1.ipynb").read_text()
     assert "YOUR CODE HERE" in text
     assert "x = 1" not in text
@@ -76,12 +102,19 @@ def test_every_command_finds_the_installed_course(installed, capsys):
 
 def test_the_command_names_the_folder_and_starts_jupyter(installed, monkeypatch, capsys):
     started = []
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/mine")
     monkeypatch.setattr("os.execv", lambda program, command: started.append((program, command)))
     cli.main(["lab", "--folder", str(installed / "mine"), "--", "--no-browser"])
     assert str(installed / "mine") in capsys.readouterr().out
     program, command = started[0]
     assert program == sys.executable
     assert f"--notebook-dir={installed / 'mine'}" in command
+    assert "--LabApp.default_url=/lab/tree/00_start.ipynb" in command
+    first, _, others = os.environ["JUPYTER_CONFIG_PATH"].partition(os.pathsep)
+    assert others == "/mine"
+    off = json.loads(Path(first, "labconfig", "page_config.json").read_text())["disabledExtensions"]
+    assert off["@jupyter/nbgrader"]
+    assert off["@jupyterlab/apputils-extension:announcements"]
     assert "--no-browser" in command
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     assert ("--allow-root" in command) == root

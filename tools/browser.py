@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["chromium", "open_lab"]
+__all__ = ["chromium", "free_port", "open_lab", "wait"]
 
 
 def chromium() -> str | None:
@@ -28,7 +28,8 @@ def chromium() -> str | None:
     return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody uses."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return int(s.getsockname()[1])
@@ -46,7 +47,12 @@ def _notebook(cells: Sequence[str]) -> str:
     )
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
+def wait(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
+    """Wait until a server answers.
+
+    Raises:
+        RuntimeError: If it ends, or does not answer in `seconds`.
+    """
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -113,21 +119,21 @@ def open_lab(
         (settings / "notification.jupyterlab-settings").write_text(quiet, encoding="utf-8")
         theme = json.dumps({"theme": f"JupyterLab {'Dark' if dark else 'Light'}"})
         (settings / "themes.jupyterlab-settings").write_text(theme, encoding="utf-8")
-        port = _free_port()
+        port = free_port()
         environment = {**os.environ, "JUPYTER_CONFIG_DIR": f"{folder}/.config",
                        "JUPYTERLAB_SETTINGS_DIR": f"{folder}/.settings",
                        "JUPYTERLAB_WORKSPACES_DIR": f"{folder}/.workspaces"}  # fmt: skip
         command = [
             sys.executable, "-m", app, "--no-browser", "--allow-root",
             "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token=",
-            "--ServerApp.jpserver_extensions=saflab_jupyter=True",
+            "--ServerApp.jpserver_extensions=saflab.course.jupyter_server=True",
             f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True",
         ]  # fmt: skip
         with open(f"{folder}/server.log", "wb") as log:
             server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             base = f"http://127.0.0.1:{port}"
-            _wait(f"{base}/api", server)
+            wait(f"{base}/api", server)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
                     executable_path=browser_path, args=["--no-sandbox"]

@@ -1,10 +1,14 @@
-"""The tables of the instructor notes, made from the labs themselves."""
+"""Write the tables of docs/labs.md from the labs and the known wrong answers.
+
+python -m tools.lab_tables
+"""
 
 from __future__ import annotations
 
 from benchmarks.rehearsal.mistakes import MISTAKES
 from saflab.classroom.labs import LABS, answers, points, read
-from tools.execute import ROOT
+from saflab.course.lessons import ROOT
+from tools.markdown import replaced
 
 __all__ = ["DOCUMENT", "updated"]
 
@@ -41,21 +45,18 @@ def _mistakes(lab: str) -> str:
     return "\n".join(lines)
 
 
-def updated(text: str) -> str:
-    """Return the document with every table between its marks written anew.
+def updated(page: str) -> str:
+    """Return the page with every table between its markers written anew.
 
     Raises:
-        ValueError: If a mark is missing.
+        ValueError: If a marker is missing.
     """
     for lab in LABS:
-        for name, make in (("points", _points), ("mistakes", _mistakes)):
-            start, end = f"<!-- {lab} {name}: start -->", f"<!-- {lab} {name}: end -->"
-            if text.count(start) != 1 or text.count(end) != 1:
-                raise ValueError(
-                    f"Expected {start} and {end} once each in {DOCUMENT}, but did not find them. "
-                    "Put them back."
-                )
-            head, _, rest = text.partition(start)
-            tail = rest.partition(end)[2]
-            text = f"{head}{start}\n{make(lab)}\n{end}{tail}"
-    return text
+        page = replaced(page, f"{lab} points", _points(lab))
+        page = replaced(page, f"{lab} mistakes", _mistakes(lab))
+    return page
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(updated(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    print(DOCUMENT)

@@ -1,6 +1,6 @@
-"""What one batch costs under a rule, counted while it runs: operations, kept and live bytes.
+"""The cost of one batch under a rule: operations, saved and live bytes, processor time.
 
-Counts of operations and of bytes do not depend on the machine; time does.
+Operations and bytes are counted while the batch runs and do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
 from saflab.gradients import sequence
 from saflab.network.network import Network
@@ -25,7 +24,7 @@ __all__ = ["VARIANTS", "Variant", "kept_bytes", "live_bytes", "operations", "run
 
 
 class Variant(NamedTuple):
-    """A rule and how it is run: `fused` tells OTTT in one forward pass from the published two."""
+    """A rule and how it runs: `fused=False` is OTTT with its two published forward passes."""
 
     rule: str
     fused: bool = True
@@ -43,8 +42,8 @@ VARIANTS = {
 def passes(rule: Rule, steps: int, *, fused: bool = True) -> int:
     """Return forward and backward passes over each synapse for T = `steps` steps.
 
-    One forward pass per step, two when value and gradient travel separately; two backward
-    passes (input and weights) per step that the gradient sees, per gradient path as well.
+    One forward pass per step, or two if value and gradient are computed separately; two backward
+    passes, for input and weights, for each step that has a graph.
 
     Args:
         rule: A row of `RULES`.
@@ -53,14 +52,13 @@ def passes(rule: Rule, steps: int, *, fused: bool = True) -> int:
     """
     if steps < 1:
         raise ValueError(f"Expected T ≥ 1 steps, but found {steps}. Use e.g. 6.")
-    forward = 2 if rule.carries == "spikes+trace" and not fused else 1
-    # The published second path adds a forward pass; backward stays at input and weights.
+    forward = 2 if rule.carrier == "trace" and not fused else 1
     seen = 1 if rule.graph == "last" else steps
     return forward * steps + 2 * seen
 
 
 def kept_steps(rule: Rule, steps: int) -> int:
-    """Return for how many steps the tensors of backward are kept at once."""
+    """Return the number of steps whose tensors autograd saves at the same time."""
     return steps if rule.graph == "time" else 1
 
 
@@ -76,7 +74,7 @@ def run(
     """Run one batch, forward and backward; `after` is called after each backward pass.
 
     Args:
-        network: Any network; its gradients are set anew.
+        network: Any network; its gradients are cleared first.
         x: Encoded input, shape (T, B, *features).
         y: Class indices, shape (B,).
         variant: Rule, and whether fused.
@@ -91,6 +89,8 @@ def run(
 
 def operations(network: Network, x: Tensor, y: Tensor, variant: Variant) -> int:
     """Return the floating-point operations of all convolutions and matrix products that run."""
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton, slow
+
     with FlopCounterMode(display=False) as counter:
         run(network, x, y, variant)
     return counter.get_total_flops()
@@ -99,10 +99,10 @@ def operations(network: Network, x: Tensor, y: Tensor, variant: Variant) -> int:
 def kept_bytes(
     network: Network, x: Tensor, y: Tensor, variant: Variant, *, impl: str = "auto"
 ) -> int:
-    """Return the most bytes that autograd keeps for one backward pass.
+    """Return the peak of the bytes that autograd saves for one backward pass.
 
-    Activations only: weights and what is kept to standardise them are left out, and what two
-    operations share is counted once. Measured with saved-tensor hooks.
+    Activations only: weights and tensors saved to standardise them are left out, and a tensor that
+    two operations share is counted once. Measured with saved-tensor hooks.
     """
     weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
     seen: dict[int, int] = {}
@@ -168,10 +168,10 @@ class _Live(TorchDispatchMode):
 def live_bytes(
     network: Network, x: Tensor, y: Tensor, variant: Variant, *, impl: str = "auto"
 ) -> int:
-    """Return the most bytes alive at once of tensors made while the batch runs.
+    """Return the peak of the bytes of all tensors created while the batch runs.
 
-    State, activations, gradients and temporaries; not the weights and the input, which were there
-    before, nor the workspace inside an operation. It is what a GPU's allocator would have to hold.
+    State, activations, gradients and temporaries, as a GPU's allocator would hold them; without
+    weights and input, which existed before, and without the internal workspace of an operation.
     """
     network.zero_grad(set_to_none=True)
     with _Live(x, y, *network.parameters()) as live:
@@ -180,10 +180,10 @@ def live_bytes(
 
 
 def seconds(network: Network, x: Tensor, y: Tensor, rounds: int) -> dict[str, float]:
-    """Return the least processor time of one batch under each of `VARIANTS`.
+    """Return the minimum processor time of one batch under each of `VARIANTS`.
 
-    Processor time of this process rather than time by the clock, variants in turn and the least of
-    all rounds, so that a busy moment of the machine distorts the ratios as little as possible.
+    Processor time of this process, variants by turns and the minimum over all rounds depend least
+    on the other load of the machine.
     """
     best = dict.fromkeys(VARIANTS, float("inf"))
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""What an inference costs: spikes, synaptic operations, and energy with its assumptions.
+"""The cost of inference: spikes, synaptic operations, and energy with its assumptions.
 
     additions of a synapse        Σ over spikes of the synapses that the spike reaches
     multiplications of a synapse  synapses, for each step whose input is not spikes
@@ -6,10 +6,11 @@
     without spikes                synapses, once
 
 Assumptions: 32-bit floating point in 45 nm, 4.6 pJ per multiply-accumulate and 0.9 pJ per
-addition; hardware that does nothing for a neuron that is silent; an input of real numbers is
-multiplied, once if it is the same at every step. Zero padding is no synapse, so that networks of
-small images count below the usual figure (vgg11 525 M, not 606 M). Biases, pooling, activation
-functions, and moving data are left out, and the last usually costs more than all arithmetic.
+addition; hardware that spends nothing on a neuron that does not spike; a real-valued input is
+multiplied, once if it is the same at every step. Zero padding is not counted as a synapse, so
+networks for small images have fewer than usually stated (vgg11 525 M, not 606 M). Biases, pooling,
+activation functions and data movement are left out; the last usually costs more than all
+arithmetic.
 
 Reference: Horowitz, "Computing's energy problem", ISSCC 2014.
 """
@@ -32,22 +33,22 @@ MAC_PJ, ADD_PJ = 4.6, 0.9
 
 
 class SpikeCounter:
-    """Count the spikes of each neuron over any number of sequences.
+    """Counts the spikes of each neuron over any number of sequences.
 
     Call `start` with the input of each sequence, and pass the counter as `observe` to every call
     of the network that follows.
 
     Args:
         network: The network that runs.
-        kind: What its populations put out, as in `Mode`: "saf" for accumulations.
+        carrier: What its populations send, as in `Mode`.
     """
 
-    def __init__(self, network: Network, kind: str = "lif") -> None:
-        self.network, self.kind = network, kind
+    def __init__(self, network: Network, carrier: str = "spikes") -> None:
+        self.network, self.carrier = network, carrier
         self.images, self.steps = 0, 0
         self.spikes: dict[int, Tensor] = {}
-        self._binary: Tensor | None = None  # whether the input is spikes, known to the device
-        self._distinct = 0  # steps whose input is not that of the step before
+        self._binary: Tensor | None = None  # on the device: are all inputs 0 or 1?
+        self._distinct = 0  # number of steps that have an input of their own
         self._before: dict[int, Tensor] = {}
 
     def start(self, x: Tensor) -> None:
@@ -55,10 +56,10 @@ class SpikeCounter:
         self._before.clear()
         self.steps, self.images = x.shape[0], self.images + x.shape[1]
         once = x[:1] if x.stride(0) == 0 else x  # a constant image is T views of one
-        # Read by `energy` alone, so that a GPU need not wait for the host at every batch.
+        # Stays on the device until `energy` reads it: no synchronisation in each batch.
         binary = ((once == 0) | (once == 1)).all()
         self._binary = binary if self._binary is None else self._binary & binary
-        # All images of a count are encoded alike; one that happens to be binary changes nothing.
+        # All batches are encoded in the same way: 1 for a constant image, else T.
         self._distinct = max(self._distinct, len(once))
         self._add(0, once.sum((0, 1), dtype=torch.float64) * (len(x) // len(once)))
 
@@ -68,11 +69,11 @@ class SpikeCounter:
 
     @torch.no_grad()
     def __call__(self, population: int, current: Tensor, out: Tensor) -> None:
-        """Add what `population` put out: spikes, or accumulations (C, B, *features)."""
+        """Add the output of `population`: spikes or accumulations, shape (C, B, *features)."""
         if population == self.network.readout:
             return
         total = out.sum((0, 1), dtype=torch.float64)
-        if self.kind == "saf":
+        if self.carrier == "accumulation":
             # s[t] = â[t] − λ·â[t−1], so the sum of spikes needs the sums of â now and before.
             last = out[-1].sum(0, dtype=torch.float64)
             before = self._before.get(population, torch.zeros_like(last))
@@ -99,11 +100,9 @@ class SpikeCounter:
         layers = []
         for target in range(1, network.readout + 1):
             synapses = additions = multiplications = 0.0
-            for (source, end), synapse in zip(network.ends, network.synapses, strict=True):
-                if end != target:
-                    continue
+            for _, source, synapse in network.incoming(target):
                 spikes = self.spikes[source].cpu() / self.images
-                reach, macs = fan_out(synapse, tuple(spikes.shape))  # type: ignore[arg-type]
+                reach, macs = fan_out(synapse, tuple(spikes.shape))
                 synapses += macs
                 if source == 0 and analog_steps:
                     multiplications += macs * analog_steps
@@ -198,7 +197,8 @@ class Energy:
         )
         lines.append(
             f"Assumed: {MAC_PJ} pJ per multiply-accumulate, {ADD_PJ} pJ per addition (32 bit, "
-            "45 nm, Horowitz 2014); silence is free; no data movement, biases or pooling."
+            "45 nm, Horowitz 2014); a neuron that does not spike costs nothing; no data movement, "
+            "biases or pooling."
         )
         return "\n".join(lines)
 
@@ -236,7 +236,7 @@ def fan_out(synapse: Synapse, shape: tuple[int, ...]) -> tuple[Tensor, float]:
 
 
 def _pass_on(module: nn.Module, x: Tensor) -> Tensor:
-    """Return where the spikes of `x` go: sums over windows, nothing else."""
+    """Apply `module` with sums in place of averages, so that spikes are counted."""
     if isinstance(module, Scale | SequenceDropout | nn.Identity):
         return x
     if isinstance(module, nn.Flatten):

@@ -65,7 +65,7 @@ def evaluate(
     rule: str = "bptt",
     batch: int = 50,
 ) -> Evaluation:
-    """Classify images and count correct answers, and spikes.
+    """Classify images, and count correct predictions and spikes.
 
     Runs in the precision of the surrounding `torch.autocast`, if any.
 
@@ -74,7 +74,7 @@ def evaluate(
         images: uint8, shape (N, C, H, W) or (N, T, C, H, W).
         labels: Shape (N,).
         inputs: How images become input, as in training.
-        rule: Decides what travels; "bptt" runs the network as LIF.
+        rule: Decides what crosses a synapse; "bptt" runs the network as LIF.
         batch: Images at a time.
 
     Raises:
@@ -84,15 +84,15 @@ def evaluate(
     if len(images) == 0:
         raise ValueError("Expected at least one image to evaluate, but found none.")
     mode = mode_of(rule)
-    # Counted on the device and read at the end, so that a GPU need not wait for the host.
+    # Counted on the device and read at the end: no synchronisation in each batch.
     correct = torch.zeros((), dtype=torch.int64, device=images.device)
-    counter = SpikeCounter(model, mode.kind)
+    counter = SpikeCounter(model, mode.carrier)
     with evaluating(model):
         for x, y in _encoded_batches(images, labels, inputs, batch):
             counter.start(x)
-            state, prepared, o = None, model.prepare(), []
+            state, prepared, o = model.zero_state(), model.prepare(), []
             for t in range(inputs.steps):  # step by step: memory does not grow with T
-                now, state = model(x[t : t + 1], state, mode, prepared, counter)
+                now, state = model.advance(x[t : t + 1], state, mode, prepared, counter)
                 o.append(now)
             correct += (predict(torch.cat(o)) == y).sum()
     return Evaluation(
@@ -105,7 +105,7 @@ def evaluate(
 
 @contextlib.contextmanager
 def evaluating(model: Network) -> Iterator[None]:
-    """Put `model` into evaluation mode for a while."""
+    """Put `model` into evaluation mode within the block."""
     training = model.training
     model.eval()
     try:

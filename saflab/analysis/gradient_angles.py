@@ -1,4 +1,4 @@
-"""Gradients compared: as vectors, by their angle, step by step, and by what they credit."""
+"""Compare gradients: as vectors, by their angle, step by step, and for each input step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from saflab.gradients import sequence
 from saflab.network.network import Network
 from saflab.neurons import LIFParams, accumulate, swap
 from saflab.ops import scan
-from saflab.rules import mode_of
+from saflab.rules import get_rule, mode_of
 
 __all__ = ["angle", "credit", "flat_gradient", "gradient_angle", "step_gradients"]
 
@@ -51,7 +51,7 @@ def gradient_angle(
         twin = copy.deepcopy(model).double()
         twin.zero_grad(set_to_none=True)
         mode = mode_of(name, trace=trace)
-        for _ in sequence(twin, images, y, name, mode=mode, update="sequence"):
+        for _ in sequence(twin, images, y, get_rule(name, update="sequence"), mode=mode):
             pass
         parts.append(flat_gradient(twin))
     return angle(parts[0], parts[1])
@@ -60,7 +60,7 @@ def gradient_angle(
 def step_gradients(
     network: Network, x: Tensor, y: Tensor, lr: float
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Return SAF-E's and OTTT's gradient at t = 1…T as vectors, the weights moving at every t.
+    """Return SAF-E's and OTTT's gradients at t = 1…T as vectors, with an update at every t.
 
     Both start from the weights of `network` and take a step of size `lr` after every t. SAF
     re-evaluates the history with the new weights, OTTT's membrane potential keeps the old ones.
@@ -78,7 +78,7 @@ def step_gradients(
         moving.load_state_dict(network.state_dict())
         moving.zero_grad()
         found.append([])
-        for _ in sequence(moving, x, y, rule, update="step"):
+        for _ in sequence(moving, x, y, get_rule(rule, update="step")):
             learnt = [(p, p.grad) for p in weights if p.grad is not None]
             found[-1].append(torch.cat([grad.flatten() for _, grad in learnt]))
             for p, grad in learnt:
@@ -88,7 +88,7 @@ def step_gradients(
 
 
 def credit(train: Tensor, p: LIFParams) -> dict[str, Tensor]:
-    """Return ∂s[T]/∂s_in[k] of each rule for one neuron with weight 1, by autograd.
+    """Return ∂s[T]/∂s_in[k], k = 1…T, under each rule for one neuron with weight 1, by autograd.
 
     Args:
         train: Input s_in[t], shape (T,).

@@ -1,4 +1,4 @@
-"""Watch a network run: every membrane potential, spike and accumulation, as plain arrays."""
+"""Record a run of a network: every membrane potential, spike and accumulation."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ class Record:
     readout: Tensor
 
 
-def _complete(kind: str, current: Tensor, out: Tensor, p: LIFParams) -> PopulationRecord:
-    """Derive all four quantities from the two that a run computes."""
-    if kind == "saf":
+def _complete(carrier: str, current: Tensor, out: Tensor, p: LIFParams) -> PopulationRecord:
+    """Derive u, s, â and Û from the two of them that a run computes."""
+    if carrier == "accumulation":
         U, a = current, out
         s = spikes_from_accumulation(a, p.decay).round()
     else:
@@ -92,12 +92,12 @@ def _observed(
 
 @torch.no_grad()
 def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
-    """Run `model` on the encoded input `x` and return everything it did.
+    """Run `model` on the encoded input `x` and return u, s, â and Û of every step.
 
     Args:
         model: A network.
         x: Encoded input, shape (T, B, *features).
-        rule: Decides what travels: spikes (LIF) for "bptt", accumulations for "saf_e", "saf_f".
+        rule: Decides what crosses a synapse: spikes (LIF) for "bptt", accumulations for "saf_e".
 
     Raises:
         ValueError: As `Network.forward` and `get_rule`.
@@ -112,7 +112,7 @@ def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
     seen, readout = _observed(model, x, mode)
     return Record(
         populations=tuple(
-            _complete(mode.kind, torch.cat(currents), torch.cat(outs), model.neuron)
+            _complete(mode.carrier, torch.cat(currents), torch.cat(outs), model.neuron)
             for currents, outs in seen
         ),
         readout=readout,
@@ -123,7 +123,7 @@ def record(model: Network, x: Tensor, rule: str = "bptt") -> Record:
 def spikes(model: Network, x: Tensor) -> tuple[Tensor, ...]:
     """Return s[t] of each population, shape (T, B, *features), of `model` run as LIF.
 
-    A part of `record`, for those who look often.
+    Cheaper than `record`, which also derives u, â and Û.
     """
     seen, _ = _observed(model, x, mode_of("bptt"))
     return tuple(torch.cat(outs) for _, outs in seen)
@@ -131,7 +131,7 @@ def spikes(model: Network, x: Tensor) -> tuple[Tensor, ...]:
 
 @torch.no_grad()
 def record_neuron(current: Tensor, p: LIFParams | None = None) -> PopulationRecord:
-    """Run LIF neurons on an input current I[t] and return everything they did.
+    """Run LIF neurons on an input current I[t] and return u, s, â and Û of every step.
 
     Args:
         current: I[t], shape (T,) for one neuron or (T, B, *features).
@@ -149,4 +149,4 @@ def record_neuron(current: Tensor, p: LIFParams | None = None) -> PopulationReco
     p = p or LIFParams()
     train = current.view(-1, 1, 1) if current.dim() == 1 else current
     spikes, _ = scan("lif", train, None, p)
-    return _complete("lif", train, spikes, p)
+    return _complete("spikes", train, spikes, p)

@@ -1,4 +1,4 @@
-"""Measure every proposition and theorem on random networks, in float64."""
+"""Measure every proposition and theorem of docs/theory.md on random networks, in float64."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saflab.network.linear_maps import Conv2d, Linear, Scale
 from saflab.network.network import Connection, Network
 from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams, accumulate, total_weight
-from saflab.rules import Mode, mode_of
+from saflab.rules import Mode, get_rule, mode_of
 
 __all__ = ["TOLERANCE", "Claim", "gradients", "random_network", "step_gradients", "verify"]
 
@@ -81,7 +81,7 @@ def gradients(
 ) -> dict[str, Tensor]:
     """Return the gradient of each parameter, summed over the sequence, under `rule`."""
     network.zero_grad(set_to_none=True)
-    for _ in sequence(network, x, y, rule, mode=mode, update="sequence"):
+    for _ in sequence(network, x, y, get_rule(rule, update="sequence"), mode=mode):
         pass
     return {
         name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
@@ -96,7 +96,7 @@ def relative(a: Tensor, b: Tensor) -> float:
 
 
 def _largest(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
-    # One scale for all, else a gradient that is zero but for rounding would count as an error.
+    # One scale for all: a gradient that is zero up to rounding would have a large relative error.
     size = max(float(x.abs().max()) for x in b.values())
     difference = max(float((a[name] - b[name]).abs().max()) for name in b)
     return difference / (size if size > 0 else 1.0)
@@ -206,7 +206,7 @@ def _exact_bits(rng: random.Random) -> Claim:
             rng.randrange(2**31))) < 0.5).double()  # fmt: skip
         exact = accumulate(spikes, 0.5)
         error = max(error, float((accumulate(spikes.to(dtype), 0.5).double() - exact).abs().max()))
-    # One step more must not be exact, else the claim is not about the width of the format.
+    # The next step must be inexact, else the claim would not be about the format.
     ones = torch.ones(9, 1, dtype=torch.bfloat16)
     beyond = float((accumulate(ones, 0.5).double() - accumulate(ones.double(), 0.5)).abs().max())
     return Claim("λ = 1/2: T bits are exact (bf16 8, fp16 11)", error, 2, error == 0.0 < beyond)

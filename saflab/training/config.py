@@ -14,7 +14,7 @@ from saflab.models import MODELS, SIZES, build
 from saflab.network.network import Network
 from saflab.neurons import DEFAULT_DECAY, LIFParams, decay_of
 from saflab.ops import IMPLEMENTATIONS
-from saflab.rules import get_rule, mode_of
+from saflab.rules import Rule, get_rule, mode_of
 
 __all__ = ["TrainConfig", "build_model", "local_rank"]
 
@@ -114,7 +114,7 @@ class TrainConfig:
             raise ValueError(
                 f"Expected a seed of at most 64 bits, but found {self.seed!r}. Use e.g. 0."
             )
-        self._check_rule()
+        mode_of(self.rule_with_changes(), surrogate=self.surrogate, impl=self.impl)
         sizes = self.channels
         if sizes is not None and not (
             isinstance(sizes, tuple)
@@ -125,18 +125,14 @@ class TrainConfig:
                 "out for the model's own."
             )
 
-    def _check_rule(self) -> None:
-        rule = get_rule(self.rule)
-        mode_of(rule, trace=self.trace, surrogate=self.surrogate, impl=self.impl)
-        if self.update == "step" and rule.graph != "step":
-            raise ValueError(
-                f"Expected update 'sequence' for {rule.name!r}, whose gradient is complete only at "
-                "the end, but found 'step'. Use ottt_o or saf_e."
-            )
-        if self.chunk > 1 and rule.graph == "step" and (self.update or rule.update) == "step":
-            raise ValueError(
-                f"Expected chunk 1 with update 'step', but found {self.chunk}. Leave one out."
-            )
+    def rule_with_changes(self) -> Rule:
+        """Return the rule with this configuration's update, trace and chunk.
+
+        Raises:
+            ValueError: If they do not fit together.
+        """
+        rule = get_rule(self.rule, update=self.update, trace=self.trace)
+        return get_rule(rule, chunk=self.chunk) if rule.graph == "step" else rule
 
     def torch_device(self) -> torch.device:
         """Return the device that `device` means here.

@@ -20,7 +20,7 @@ from saflab.data.dataset import Dataset
 from saflab.data.inputs import Inputs
 from saflab.gradients import predict, sequence
 from saflab.network.network import Network
-from saflab.rules import get_rule, mode_of
+from saflab.rules import mode_of
 from saflab.training import checkpoints
 from saflab.training.arrival import Arrival, Pending
 from saflab.training.config import TrainConfig, build_model
@@ -45,12 +45,8 @@ class Run:
 
     def __init__(self, config: TrainConfig, data: Dataset, model: Network | None) -> None:
         self.config, self.device = config, config.torch_device()
-        self.rule = get_rule(config.rule)
-        self.mode = mode_of(
-            self.rule, trace=config.trace, surrogate=config.surrogate, impl=config.impl
-        )
-        self.update = config.update or self.rule.update
-        self.chunk = config.chunk if self.rule.graph == "step" else 1
+        self.rule = config.rule_with_changes()
+        self.mode = mode_of(self.rule, surrogate=config.surrogate, impl=config.impl)
         classes = len(data.classes)
         self.model = build_model(config, data.shape, classes) if model is None else model
         self.model.to(self.device)
@@ -179,9 +175,9 @@ class Run:
         for done in self.backward(x, labels):
             loss += share * done.loss
             readouts.append(done.readout)
-            if self.update == "step":
+            if self.rule.update == "step":
                 self.update_weights(share)
-        if self.update == "sequence":
+        if self.rule.update == "sequence":
             self.update_weights(share)
         correct = (predict(torch.cat(readouts)) == labels).sum()
         if not share:
@@ -208,9 +204,8 @@ class Run:
         try:
             with self.autocast():
                 yield from sequence(
-                    self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse,
-                    update=self.update, chunk=self.chunk,
-                )  # fmt: skip
+                    self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse
+                )
         except ValueError as error:
             raise ValueError(f"{error} This was step {self.step + 1}.") from error
 

@@ -13,6 +13,7 @@ from saflab.gradients import sequence
 from saflab.models import mlp
 from saflab.network.network import Network
 from saflab.neurons import LIFParams
+from saflab.rules import get_rule
 
 __all__ = ["small_network"]
 
@@ -30,11 +31,12 @@ def small_network(decay: float = 0.5, seed: int = 0) -> Network:
         torch.manual_seed(seed)
         network = mlp(hidden=(64, 48), neuron=LIFParams(decay=decay))
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+        rule = get_rule("saf_e", chunk=4)
         for _ in range(4):
             for index in torch.randperm(len(data.train_labels)).split(64):
                 x = constant(data.train_images[index] / 255.0, 4)
                 optimizer.zero_grad()
-                for _ in sequence(network, x, data.train_labels[index], "saf_e", chunk=4):
+                for _ in sequence(network, x, data.train_labels[index], rule):
                     pass
                 optimizer.step()
     return network

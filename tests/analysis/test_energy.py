@@ -56,7 +56,7 @@ def chain(first: float, second: float) -> Network:
 
 
 def counted(model, x, rule="bptt", chunk=1):
-    counter = SpikeCounter(model, mode_of(rule).kind)
+    counter = SpikeCounter(model, mode_of(rule).carrier)
     counter.start(x)
     state = None
     with torch.no_grad():

@@ -191,16 +191,16 @@ def test_unknown_names_are_refused():
 
 
 def test_notes_for_instructors_are_up_to_date():
-    """Write them anew with `python -m benchmarks.rehearsal`."""
+    """Write them anew with `python -m tools.lab_tables`."""
     text = DOCUMENT.read_text(encoding="utf-8")
     assert updated(text) == text
     assert updated(text.replace("| hard_reset |", "| soft_reset |")) == text
     with pytest.raises(ValueError, match="once each"):
-        updated(text.replace("<!-- lab1 points: end -->", ""))
+        updated(text.replace("<!-- lab1 points:end -->", ""))
 
 
 @pytest.mark.parametrize("lab", LABS)
 def test_rubric_gives_five_points(lab):
     text = DOCUMENT.read_text(encoding="utf-8")
-    part = text.split(f"<!-- {lab} points: end -->")[1].split(f"<!-- {lab} mistakes")[0]
+    part = text.split(f"<!-- {lab} points:end -->")[1].split(f"<!-- {lab} mistakes")[0]
     assert sum(map(int, re.findall(r"^\| (\d) \|", part, re.M))) == 5

@@ -12,7 +12,7 @@ from saflab.models import MODELS, build, vgg11
 from saflab.network.linear_maps import Conv2d, Linear, SequenceDropout
 from saflab.network.network import Connection, Network
 from saflab.network.synapses import Synapse
-from saflab.rules import RULES, Mode, mode_of
+from saflab.rules import RULES, Mode, get_rule, mode_of
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_gradients_do_not_depend_on_chunk_or_on_holding_weights(rule, batch):
     online = gradients(network, x, y, rule)
     for chunk in (2, 6):
         network.zero_grad()
-        for _ in sequence(network, x, y, rule, chunk=chunk):
+        for _ in sequence(network, x, y, get_rule(rule, chunk=chunk)):
             pass
         for name, p in network.named_parameters():
             torch.testing.assert_close(p.grad, online[name], rtol=1e-9, atol=1e-12)
@@ -107,9 +107,9 @@ def test_dropout_mask_is_drawn_once_per_sequence():
     ).double()
     x = torch.randn(4, 2, 50, dtype=torch.float64)
     results = []
-    for kind in ("lif", "saf"):
+    for carrier in ("spikes", "accumulation"):
         torch.manual_seed(5)
-        results.append(network(x, None, Mode(kind))[0])
+        results.append(network(x, None, Mode(carrier))[0])
     torch.testing.assert_close(*results, rtol=1e-9, atol=1e-9)
     network.eval()
     assert torch.equal(network(x)[0], network(x)[0])
@@ -150,18 +150,18 @@ def test_wrong_calls_are_named(batch):
     with pytest.raises(ValueError, match="rule in"):
         list(sequence(network, x, y, "backprop"))
     with pytest.raises(ValueError, match="update 'sequence' or 'step'"):
-        list(sequence(network, x, y, "saf_e", update="epoch"))
+        list(sequence(network, x, y, get_rule("saf_e", update="epoch")))
     with pytest.raises(ValueError, match="complete only at"):
-        list(sequence(network, x, y, "bptt", update="step"))
+        list(sequence(network, x, y, get_rule("bptt", update="step")))
     for chunk, update in ((0, None), (-3, None), (2, "step")):
         with pytest.raises(ValueError, match="chunk ≥ 1"):
-            list(sequence(network, x, y, "saf_e", chunk=chunk, update=update))
+            list(sequence(network, x, y, get_rule("saf_e", chunk=chunk, update=update)))
     with pytest.raises(ValueError, match="one label per image"):
         list(sequence(network, x, y[:2], "saf_e"))
     with pytest.raises(ValueError, match="T ≥ 1"):
         network(x[:0])
     with pytest.raises(ValueError, match="trace 'official' or 'full'"):
-        network(x, None, Mode("saf", "half"))
+        network(x, None, Mode("accumulation", "half"))
     with pytest.raises(ValueError, match="clamp"):
         mode_of("ottt_a", surrogate="clamp")
     with pytest.raises(ValueError, match="NaN or infinity"):

@@ -71,7 +71,7 @@ def test_devices_that_are_not_supported_are_named(device):
 def test_rule_and_update_fit_together_from_the_start():
     with pytest.raises(ValueError, match="update 'sequence' for 'saf_f'"):
         TrainConfig(rule="saf_f", update="step")
-    with pytest.raises(ValueError, match="chunk 1"):
+    with pytest.raises(ValueError, match="chunk ≥ 1"):
         TrainConfig(rule="ottt_o", chunk=2)
     with pytest.raises(ValueError, match="clamp"):
         TrainConfig(rule="bptt", surrogate="clamp")

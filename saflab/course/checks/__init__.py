@@ -1,10 +1,12 @@
 """Exercise checks for the notebooks: unattempted, wrong and why, or correct; they never raise.
 
-`verdict` says how an answer is judged; the checks lie by what they are about:
+`judging` says how an answer is judged: `running` runs it, `values` compares what it returns, and
+`verdict` shows the outcome. The checks lie by what they are about:
 
     neuron         a neuron's step, when and how often it fires
     accumulation   spikes to accumulations and rates, and back
-    gradients      surrogates, gradients and the online update
+    surrogates     the derivatives that stand in for the step's own
+    gradients      the gradients of weights and biases over time
     network        currents, predictions, accuracy, learning rate
     cost           passes, stored steps, synaptic operations
 
@@ -25,12 +27,9 @@ from saflab.course.checks.cost import (
 )
 from saflab.course.checks.gradients import (
     check_bias_gradient,
-    check_clamp_surrogate,
     check_feedback_gradient,
     check_ottt_gradient,
     check_ottt_online,
-    check_reset_gradient,
-    check_surrogate,
 )
 from saflab.course.checks.network import (
     check_accuracy,
@@ -44,6 +43,11 @@ from saflab.course.checks.neuron import (
     check_first_spike,
     check_lif_step,
     check_saf_step,
+)
+from saflab.course.checks.surrogates import (
+    check_clamp_surrogate,
+    check_reset_gradient,
+    check_surrogate,
 )
 from saflab.course.checks.verdict import Verdict
 

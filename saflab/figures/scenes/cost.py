@@ -17,7 +17,7 @@ def cost(steps: int = 6, fused: bool = False) -> tuple[Panel, ...]:
         steps: T ≥ 1.
         fused: Count OTTT with its two paths fused, as `saflab` can run it.
     """
-    rules = [r for r in RULES.values() if r.carries != "rate"]
+    rules = [r for r in RULES.values() if r.carrier != "rate"]
     counted = {r.title: float(passes(r, steps, fused=fused)) for r in rules}
     kept = {r.title: float(kept_steps(r, steps)) for r in rules}
     saving = 1.0 - counted["SAF-F"] / counted["OTTT_A"]

@@ -57,11 +57,9 @@ def to_nir(network: Network, shape: Shape, metadata: dict[str, Any] | None = Non
         edges.append((source, target))
 
     for target in range(1, network.readout + 1):
-        for index, (source, end) in enumerate(network.ends):
-            if end == target:
-                synapse: Synapse = network.synapses[index]  # type: ignore[assignment]
-                prefix = f"p{target:03}_in{index:03}"
-                connect(prefix, ends[source], _chain(synapse, shapes[source]), ends[target])
+        for index, source, synapse in network.incoming(target):
+            prefix = f"p{target:03}_in{index:03}"
+            connect(prefix, ends[source], _chain(synapse, shapes[source]), ends[target])
         if target == network.readout:
             break
         neuron = ends[target]

@@ -1,0 +1,191 @@
+"""A student's function is run on copies of the cases, in whatever form it takes its arguments."""
+
+from __future__ import annotations
+
+import ast
+import dis
+import inspect
+import linecache
+import signal
+import textwrap
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor
+
+__all__ = ["Case", "Problem", "Untouched", "run"]
+
+Case = tuple[Any, ...]
+SECONDS = 10.0  # for all cases together; right answers take milliseconds
+_NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+
+
+class Untouched(Exception):
+    """The body is still the `...` of the exercise."""
+
+
+class Problem(Exception):
+    """The function cannot be run to its end; the text says why and what to do."""
+
+
+def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case]) -> list[Any]:
+    """Return what the function returns for each case.
+
+    Tensors are passed in float64. A function that fails on those is run on float32 tensors, and one
+    that uses NumPy on arrays as well: written for them, it is as right.
+
+    Args:
+        function: The student's.
+        names: Of the parameters as the exercise states them; a function that has all of them is
+            called by name, in whatever order it declares them.
+        cases: Arguments of each call. They are not changed: the function gets copies.
+
+    Raises:
+        Untouched: If there is nothing but `...` in it.
+        Problem: If it raises, returns nothing, or takes other arguments.
+    """
+    _check_arguments(function, names)
+    forms: list[Callable[[Tensor], Any]] = [Tensor.clone]
+    if any(isinstance(x, Tensor) for case in cases for x in case):
+        forms += [_single, _array] if _uses_numpy(function) else [_single]
+    first: BaseException | None = None
+    with _limited(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # NumPy warns on every tensor
+        for form in forms:
+            try:
+                return [_call(function, names, case, form) for case in cases]
+            except (Untouched, Problem):
+                raise
+            except (Exception, SystemExit) as error:  # whatever a student's code raises
+                first = first or error
+                if isinstance(error, _TooLong):
+                    break
+    raise _described(first, function) from first
+
+
+def _uses_numpy(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    used = (function.__globals__.get(name) for name in code.co_names) if code else ()
+    return any(getattr(x, "__name__", "").partition(".")[0] == "numpy" for x in used)
+
+
+def _single(x: Tensor) -> Tensor:
+    return x.float() if x.is_floating_point() else x.clone()
+
+
+def _array(x: Tensor) -> Any:
+    return x.clone().numpy()
+
+
+def _call(
+    function: Callable[..., Any], names: Sequence[str], case: Case, form: Callable[[Tensor], Any]
+) -> Any:
+    copies = [form(x) if isinstance(x, Tensor) else x for x in case]
+    if _by_name(function, names):
+        out = function(**dict(zip(names, copies, strict=True)))
+    else:
+        out = function(*copies)
+    if out is Ellipsis or (out is None and _untouched(function)):
+        raise Untouched
+    if out is None:
+        raise Problem(
+            "Your function returns None: a `return` is missing. End it, on every path, with "
+            "`return` and the result."
+        )
+    return list(out) if isinstance(out, Iterator) else out
+
+
+def _untouched(function: Any) -> bool:
+    """Say whether a function that returned None has no body yet but `...`."""
+    code = getattr(function, "__code__", None)
+    if code is None or {i.opname for i in dis.get_instructions(code)} - _NOTHING:
+        return False
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return True  # its source is not at hand: an empty body is all that can be seen
+    return any(isinstance(node, ast.Constant) and node.value is ... for node in ast.walk(tree))
+
+
+def _parameters(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # some functions written in C have none
+        return None
+
+
+def _by_name(function: Callable[..., Any], names: Sequence[str]) -> bool:
+    signature = _parameters(function)
+    own = signature.parameters.values() if signature else ()
+    named = {p.name for p in own if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return set(names) <= named or any(p.kind is p.VAR_KEYWORD and not named for p in own)
+
+
+def _check_arguments(function: Callable[..., Any], names: Sequence[str]) -> None:
+    signature = _parameters(function)
+    if signature is None or _by_name(function, names):
+        return
+    try:
+        signature.bind(*names)
+    except TypeError as error:
+        raise Problem(
+            f"Expected a function of the arguments `({', '.join(names)})`, but found "
+            f"`{signature}`. Take them as the exercise states them."
+        ) from error
+
+
+class _TooLong(Exception):
+    pass
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Interrupt a loop that never ends, where the system and the thread allow it."""
+    main = threading.current_thread() is threading.main_thread()
+    if not (main and hasattr(signal, "setitimer")):
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _described(error: BaseException | None, function: Callable[..., Any]) -> Exception:
+    """Return what a student is told of an exception: its type, its message, and its line."""
+    if isinstance(error, NotImplementedError) and not str(error):
+        return Untouched()  # as a lab's stub raises it
+    place = _place(error, function)
+    if isinstance(error, _TooLong):
+        return Problem(
+            f"Your function still ran after {SECONDS:g} seconds{place}. Does the loop end? "
+            "Something in its condition must change in every round."
+        )
+    text = " ".join(str(error).split())[:200] or "no message"
+    return Problem(f"Your function raised {type(error).__name__}{place}: {text}")
+
+
+def _place(error: BaseException | None, function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None)
+    if error is None or code is None:
+        return ""
+    lines = [
+        line
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == code.co_filename
+    ]
+    if not lines:
+        return ""
+    text = linecache.getline(code.co_filename, lines[-1]).strip()
+    return f" in line {lines[-1]}" + (f", `{text}`" if text else "")

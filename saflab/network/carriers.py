@@ -1,0 +1,262 @@
+"""What crosses a synapse under each family of rules: spikes, traces, accumulations or rates.
+
+A carrier knows how its signal crosses a synapse, how a population fires on what arrives, how the
+readout follows, and what is kept for the next step. `Network` does the wiring and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from saflab.network.synapses import Prepared, Synapse
+from saflab.neurons import LIFParams, rescale, total_weight
+from saflab.ops import scan
+from saflab.rules import Mode
+
+__all__ = ["Accumulation", "Carrier", "Rate", "Signal", "Spikes", "Trace", "carrier_of"]
+
+
+class Signal(NamedTuple):
+    """What crosses a synapse, each of shape (C, B, *features).
+
+    Args:
+        value: What the next population receives.
+        path: Where the gradient is taken instead, or None if it is taken at the value.
+        constant: The same at all C steps; `value` then holds it once, as (1, B, *features).
+    """
+
+    value: Tensor
+    path: Tensor | None = None
+    constant: bool = False
+
+    def detach(self) -> Signal:
+        """Return the signal without its graph."""
+        path = None if self.path is None else self.path.detach()
+        return Signal(self.value.detach(), path, self.constant)
+
+
+class Carrier:
+    """What all carriers share.
+
+    Args:
+        neuron: Constants of the spiking populations.
+        mode: How to run.
+        start: Steps taken before.
+        steps: C, the steps of this call.
+    """
+
+    form: ClassVar[str]  # the form of the neuron, see `ops.scan`
+
+    def __init__(self, neuron: LIFParams, mode: Mode, start: int, steps: int) -> None:
+        self.neuron, self.mode, self.start, self.steps = neuron, mode, start, steps
+        self.totals = [total_weight(neuron.decay, start + c + 1) for c in range(steps)]
+        self.values, self.grads = self.source_weights()
+
+    def source_weights(self) -> tuple[list[float], list[float]]:
+        """Return what a source that is on at every step (a bias, a constant image) weighs.
+
+        The first list weighs its value at each step, the second its gradient: Λ[t] with the full
+        trace, 1 with the official one.
+        """
+        ones = [1.0] * self.steps
+        return ones, self.totals if self.mode.trace == "full" else ones
+
+    def receive(self, x: Tensor, before: Tensor | None) -> tuple[Signal, Tensor | None]:
+        """Return the input as a signal, and x̂ of the last step, None for a constant input."""
+        if x.stride(0) == 0:
+            return Signal(x[:1], constant=True), None
+        accumulated = _accumulate_input(x, before, self.neuron.decay)
+        return self.enter(x, accumulated), accumulated[-1]
+
+    def enter(self, x: Tensor, accumulated: Tensor) -> Signal:
+        """Return a varying input x[t] as a signal; `accumulated` is x̂[t]."""
+        raise NotImplementedError
+
+    def cross(self, synapse: Synapse, ready: Prepared, signal: Signal) -> Tensor:
+        """Return the current that a signal causes behind a synapse, (C, B, *features)."""
+        if signal.constant:
+            return self._constant(synapse, ready, signal.value)
+        return synapse(
+            signal.value, ready, signal.path, values=self.values, grads=self.grads,
+            fused=self.mode.fused,
+        )  # fmt: skip
+
+    def _constant(self, synapse: Synapse, ready: Prepared, x: Tensor) -> Tensor:
+        """Return (W x + b)·values[t]: computed once per sequence, since both are always on."""
+        if ready.first is None:
+            with torch.enable_grad():
+                ready.first = ready.hold(synapse(x, ready, values=[1.0], grads=[1.0]))
+        pairs = zip(self.values, self.grads, strict=True)
+        parts = [rescale(ready.first, value, grad) for value, grad in pairs]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def fire(self, current: Tensor, state: Any) -> tuple[Signal, Any]:
+        """Advance a population through the C steps; return its signal and its new state."""
+        raise NotImplementedError
+
+    def _scan(self, current: Tensor, state: Any) -> tuple[Any, Any]:
+        return scan(
+            self.form, current, state, self.neuron, start=self.start, impl=self.mode.impl,
+            detach_reset=self.mode.detach_reset,
+        )  # fmt: skip
+
+    def read(self, current: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return o[t] of each step, and Û_out of the last."""
+        for now in current:
+            before = now if before is None else self.neuron.decay * before + now
+        assert before is not None
+        return current, before
+
+    def keep(self, signal: Signal) -> Signal:
+        """Return what feedback carries into the next step."""
+        return signal.detach()
+
+
+class Spikes(Carrier):
+    """Spikes s[t] cross; the gradient runs through time (BPTT)."""
+
+    form = "lif"
+
+    def source_weights(self) -> tuple[list[float], list[float]]:
+        """Return 1 at every step: autograd sees the whole recursion."""
+        return [1.0] * self.steps, [1.0] * self.steps
+
+    def enter(self, x: Tensor, accumulated: Tensor) -> Signal:
+        """Return x[t]."""
+        return Signal(x)
+
+    def fire(self, current: Tensor, state: Any) -> tuple[Signal, Any]:
+        """Return s[t]."""
+        spikes, state = self._scan(current, state)
+        return Signal(spikes), state
+
+    def keep(self, signal: Signal) -> Signal:
+        """Return the signal with its graph: feedback is part of the gradient through time."""
+        return signal
+
+
+class Trace(Carrier):
+    """Spikes s[t] cross, and their trace â[t] beside them for the gradient (OTTT)."""
+
+    form = "ottt"
+
+    def enter(self, x: Tensor, accumulated: Tensor) -> Signal:
+        """Return x[t], with the gradient at x̂[t] (full trace) or at x[t] (official)."""
+        return Signal(x, accumulated if self.mode.trace == "full" else None)
+
+    def fire(self, current: Tensor, state: Any) -> tuple[Signal, Any]:
+        """Return s[t], with the gradient at â[t]."""
+        (spikes, traces), state = self._scan(current, state)
+        return Signal(spikes.detach(), traces), state
+
+
+class Accumulation(Carrier):
+    """Accumulations â[t] cross, and nothing else (SAF)."""
+
+    form = "saf"
+
+    def source_weights(self) -> tuple[list[float], list[float]]:
+        """Return Λ[t] for the value: what is always on has accumulated to that."""
+        return self.totals, super().source_weights()[1]
+
+    def enter(self, x: Tensor, accumulated: Tensor) -> Signal:
+        """Return x̂[t], with the gradient at x̂[t] (full trace) or at x[t] (official)."""
+        return Signal(accumulated, None if self.mode.trace == "full" else x)
+
+    def fire(self, current: Tensor, state: Any) -> tuple[Signal, Any]:
+        """Return â[t]."""
+        accumulations, state = self._scan(current, state)
+        return Signal(accumulations), state
+
+    def read(self, current: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return o[t] = Û_out[t] − λ·Û_out[t−1], and Û_out of the last step."""
+        out = []
+        for now in current:
+            past = None if before is None else self.neuron.decay * before.detach()
+            out.append(now if past is None else now - past)
+            before = now
+        assert before is not None
+        return torch.stack(out), before
+
+
+class Rate(Carrier):
+    """Firing rates a[T] cross; the gradient is that of the clamp network (Spike Representation).
+
+        a ← clamp((W a_in + b)/V, 0, 1), its value replaced by the measured rate
+
+    The "state" of a population is its measured rate, shape (1, B, *features).
+
+    Reference: Meng et al., arXiv:2205.00459.
+    """
+
+    def source_weights(self) -> tuple[list[float], list[float]]:
+        """Return 1: a rate has no time."""
+        return [1.0], [1.0]
+
+    def enter(self, x: Tensor, accumulated: Tensor) -> Signal:
+        """Return the weighted mean input x̂[T]/Λ[T]."""
+        return Signal(x)
+
+    def fire(self, current: Tensor, state: Any) -> tuple[Signal, Any]:
+        """Return the measured rate with the gradient of the clamp."""
+        z = current / self.neuron.threshold
+        # Strictly inside (0, 1), as in the clamp surrogate; torch.clamp counts the edges in.
+        inside = ((z > 0) & (z < 1)).to(z.dtype)
+        return Signal(state + inside * (z - z.detach())), state
+
+
+_CARRIERS: dict[str, type[Carrier]] = {
+    "spikes": Spikes,
+    "trace": Trace,
+    "accumulation": Accumulation,
+    "rate": Rate,
+}
+
+
+def carrier_of(neuron: LIFParams, mode: Mode, start: int, steps: int) -> Carrier:
+    """Return the carrier of `mode` for the steps start+1 … start+steps.
+
+    Raises:
+        ValueError: If there is no such carrier.
+    """
+    if mode.carrier not in _CARRIERS:
+        raise ValueError(f"Expected a carrier in {list(_CARRIERS)}, but found {mode.carrier!r}.")
+    if mode.surrogate is not None:
+        neuron = replace(neuron, surrogate=mode.surrogate)
+    return _CARRIERS[mode.carrier](neuron, mode, start, steps)
+
+
+def _accumulate_input(x: Tensor, before: Tensor | None, decay: float) -> Tensor:
+    """Return x̂[t] = λ·x̂[t−1] + x[t] for each step of x."""
+    out: list[Tensor] = []
+    for now in x:
+        before = now if before is None else decay * before + now
+        out.append(before)
+    return torch.stack(out)
+
+
+def total_current(parts: Sequence[Tensor], target: int) -> Tensor:
+    """Return the sum of the currents into a population.
+
+    Raises:
+        ValueError: If there is none, or shapes differ.
+    """
+    if not parts:
+        raise ValueError(
+            f"Expected population {target} to receive input at the first step, but found "
+            "feedback only. Add a connection from an earlier population."
+        )
+    total = parts[0]
+    for part in parts[1:]:
+        if part.shape != total.shape:
+            raise ValueError(
+                f"Expected connections to one population to give one shape, but found "
+                f"{tuple(total.shape)} and {tuple(part.shape)}. Pool or pad one of them."
+            )
+        total = total + part
+    return total
