@@ -11,12 +11,12 @@ from torch import Tensor
 
 from saflab import machine
 from saflab.network.carriers import Signal
-from saflab.network.network import Network
-from saflab.network.synapses import Prepared
+from saflab.network.network import Network, require_finite_input
+from saflab.network.prepared import Held
 from saflab.neurons import accumulate, total_weight
 from saflab.rules import Mode, Rule, get_rule, mode_of
 
-__all__ = ["Backward", "loss_fn", "predict", "sequence"]
+__all__ = ["Backward", "accumulate_gradients", "loss_fn", "predict", "sequence"]
 
 
 class Backward(NamedTuple):
@@ -57,14 +57,15 @@ def sequence(
     mode: Mode | None = None,
     mse: float = 0.05,
 ) -> Iterator[Backward]:
-    """Run one batch under `rule`; after each yield the gradients are in `.grad`.
+    """Run one batch under `rule`; after each yield `.grad` is complete for the steps so far.
 
     The caller steps the optimizer: once after the last yield (`update="sequence"`), or after
-    every yield (`update="step"`; the next step then uses the new weights).
+    every yield (`update="step"`; the next step then uses the new weights). Nothing runs before
+    the first iteration; who leaves early keeps the gradients of the steps up to there.
 
     Args:
         network: Any `Network`; gradients are added to those already there.
-        x: Encoded input, shape (T, B, *features).
+        x: Encoded input, shape (T, B, *features); if it requires a gradient, it gets one.
         y: Class indices, shape (B,).
         rule: One of `RULES`, or `get_rule(name, update="step", chunk=4, …)`.
         mode: From `mode_of`; None takes the rule's defaults.
@@ -75,7 +76,7 @@ def sequence(
 
     Raises:
         ValueError: If the arguments do not fit together or the loss is not finite (on a GPU the
-            loss is not looked at: check the one you get).
+            loss is not looked at: check the one you get). Arguments are checked at the call.
 
     >>> from saflab.data import constant
     >>> from saflab.models import mlp
@@ -85,15 +86,57 @@ def sequence(
     >>> all(p.grad is not None for p in network.parameters())
     True
     """
+    return _passes(_checked(network, x, y, rule, mode, mse), complete=True)
+
+
+def accumulate_gradients(
+    network: Network,
+    x: Tensor,
+    y: Tensor,
+    rule: str | Rule = "saf_e",
+    *,
+    mode: Mode | None = None,
+    mse: float = 0.05,
+) -> list[Backward]:
+    """Run one batch as `sequence` does, and return what that yields.
+
+    Faster than to exhaust `sequence`: the gradients of effective weights and of a constant input
+    reach the parameters once, at the end. For rules with `update="sequence"`.
+
+    Raises:
+        ValueError: As `sequence`, or if the rule updates at every step.
+
+    >>> from saflab.data import constant
+    >>> from saflab.models import mlp
+    >>> network, x = mlp((3,), 2, (4,)), constant(torch.rand(5, 3), 6)
+    >>> len(accumulate_gradients(network, x, torch.zeros(5, dtype=torch.int64)))
+    6
+    """
+    batch = _checked(network, x, y, rule, mode, mse)
+    if batch.rule.update != "sequence":
+        raise ValueError(
+            f"Expected update 'sequence', but found {batch.rule.update!r} for {batch.rule.name!r}. "
+            "Use sequence, and step the optimizer after each yield."
+        )
+    return list(_passes(batch, complete=False))
+
+
+def _checked(
+    network: Network, x: Tensor, y: Tensor, rule: str | Rule, mode: Mode | None, mse: float
+) -> _Batch:
     rule = get_rule(rule)
     _check_types(network, x, y)
     _check_batch(x, y)
-    batch = _Batch(network, x, y, rule, mode or mode_of(rule), mse)
-    if rule.graph == "step":
-        yield from _each_step(batch)
-    elif rule.graph == "time":
+    return _Batch(network, x, y, rule, mode or mode_of(rule), mse)
+
+
+def _passes(batch: _Batch, *, complete: bool) -> Iterator[Backward]:
+    """Yield after each backward pass; with `complete`, all gradients are passed on before."""
+    if batch.rule.graph == "step":
+        yield from _each_step(batch, complete)
+    elif batch.rule.graph == "time":
         yield _through_time(batch)
-    elif rule.carrier == "rate":
+    elif batch.rule.carrier == "rate":
         yield _rates(batch)
     else:
         yield _last_step(batch)
@@ -133,12 +176,8 @@ def _check_batch(x: Tensor, y: Tensor) -> None:
             f"{f' from {int(y.min())} on' if seen else ''}. Number the classes from 0 and use "
             "y.long()."
         )
-    # A threshold hides a NaN at any step, and the gradient then carries it into the weights.
-    if not machine.on_gpu(x.device) and not torch.isfinite(x[:1] if x.stride(0) == 0 else x).all():
-        raise ValueError(
-            "Expected finite input, but found NaN or infinity. Check the data and its "
-            "normalisation."
-        )
+    if not machine.on_gpu(x.device):
+        require_finite_input(x)
 
 
 def _check_types(network: object, x: object, y: object) -> None:
@@ -155,37 +194,35 @@ def _check_types(network: object, x: object, y: object) -> None:
             )
 
 
-def _backward(loss: Tensor) -> None:
+def _backward(loss: Tensor, *, retain: bool = False) -> None:
     # Reading the loss would stall a GPU: there, whoever reads it checks it.
     if not machine.on_gpu(loss.device) and not torch.isfinite(loss):
         raise ValueError(
             f"Expected a finite loss, but found {loss.item()}. Lower the learning rate or check "
             "the input; the weights were not changed by this batch."
         )
-    loss.backward()
+    loss.backward(retain_graph=retain)
 
 
-def _each_step(batch: _Batch) -> Iterator[Backward]:
+def _each_step(batch: _Batch, complete: bool) -> Iterator[Backward]:
     network, chunk = batch.network, batch.rule.chunk
     # Weights that move at every step are used once: held, each would take a pass more.
     hold = batch.rule.update == "sequence"
-    state, prepared = network.zero_state(), network.prepare(hold=hold)
+    state, prepared, held = network.zero_state(), network.prepare(hold=hold), Held()
+    x = held.hold(batch.x)
     for t in range(0, batch.steps, chunk):
-        o, state = network.advance(batch.x[t : t + chunk], state, batch.mode, prepared)
+        o, state = network.advance(x[t : t + chunk], state, batch.mode, prepared)
         loss = batch.loss(o)
-        _backward(loss)
+        # A later step reaches the inputs before it through x̂ ("full" trace).
+        _backward(loss, retain=x.requires_grad)
         state.readout = None if state.readout is None else state.readout.detach()
         last = t + chunk >= batch.steps
-        if last:
-            _flush(prepared)
+        if last or complete:
+            for ready in (*prepared, held):
+                ready.flush(last=last)
         yield Backward(min(t + chunk, batch.steps), loss.detach(), o.detach())
         if not hold and not last:
             prepared = network.prepare(hold=False)
-
-
-def _flush(prepared: list[Prepared]) -> None:
-    for ready in prepared:
-        ready.flush()
 
 
 def _through_time(batch: _Batch) -> Backward:
@@ -203,11 +240,14 @@ def _last_step(batch: _Batch) -> Backward:
         for t in range(steps - 1):
             o, state = network.advance(x[t : t + 1], state, batch.mode, prepared)
             parts.append(o)
+    if x.requires_grad and steps > 1:  # with the graph that the steps before did not build
+        state.input = accumulate(x[: steps - 1], network.neuron.decay)[-1]
     o, state = network.advance(x[steps - 1 :], state, batch.mode, prepared)
     assert state.readout is not None
     loss = loss_fn(state.readout / total_weight(network.neuron.decay, steps), batch.y, batch.mse)
     _backward(loss)
-    _flush(prepared)
+    for ready in prepared:
+        ready.flush()
     return Backward(steps, loss.detach(), torch.cat([*parts, o.detach()]))
 
 
@@ -224,12 +264,15 @@ def _rates(batch: _Batch) -> Backward:
             k: Signal(state.neurons[k].a[None] / total) for k in network.fed_back if steps > 1
         }
         o_last, state = network.advance(x[steps - 1 :], state, batch.mode, ready)
-        mean_input = accumulate(x, network.neuron.decay)[-1:] / total
+    mean_input = accumulate(x, network.neuron.decay)[-1:] / total
     clamp = network.zero_state()
+    clamp.masks = state.masks
     clamp.neurons[1:] = [s.a[None] / total for s in state.neurons[1:]]
     for k, signal in before.items():
         clamp.signals[k] = signal
-    readout, _ = network.advance(mean_input, clamp, Mode("rate"), network.prepare())
+    readout, _ = network.advance(
+        mean_input, clamp, Mode("rate", generator=batch.mode.generator), network.prepare()
+    )
     loss = loss_fn(readout[0], batch.y, batch.mse)
     _backward(loss)
     return Backward(steps, loss.detach(), torch.cat([o, o_last]) if steps > 1 else o_last)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
+import torch
 from torch import nn
 
 from saflab.network.linear_maps import Conv2d, Linear, Scale
@@ -19,16 +20,19 @@ __all__ = ["MODELS", "build", "convnet", "mlp", "resnet", "vgg11", "vgg11f"]
 SCALE = 2.74
 
 
-def _init(network: Network) -> Network:
-    """Initialise as published: kaiming fan-out, biases 0, readout N(0, 0.01)."""
+def _init(network: Network, generator: torch.Generator | None = None) -> Network:
+    """Initialise as published: kaiming fan-out, gains 1, biases 0, readout N(0, 0.01)."""
     for (_, target), synapse in zip(network.ends, network.synapses, strict=True):
         layer = synapse.layer
         if not isinstance(layer, Linear | Conv2d):
             continue
         if target == network.readout:
-            nn.init.normal_(layer.weight, 0.0, 0.01)
+            nn.init.normal_(layer.weight, 0.0, 0.01, generator)
         else:
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu",
+                                    generator=generator)  # fmt: skip
+        if layer.gain is not None:
+            nn.init.ones_(layer.gain)
         if layer.bias is not None:
             nn.init.zeros_(layer.bias)
     return network
@@ -158,8 +162,23 @@ MODELS: dict[str, Callable[..., Network]] = {
 }
 
 
-def build(name: str, shape: tuple[int, ...], classes: int, **sizes: Any) -> Network:
+def build(
+    name: str,
+    shape: tuple[int, ...],
+    classes: int,
+    *,
+    generator: torch.Generator | None = None,
+    **sizes: Any,
+) -> Network:
     """Return the model called `name` for images of `shape` and `classes` classes.
+
+    Args:
+        name: One of `MODELS`.
+        shape: (C, H, W); for "mlp" any.
+        classes: Width of the readout, ≥ 1.
+        generator: Source of the weights, on the CPU. Given one, nothing is drawn from PyTorch's
+            global generator; None draws from that, so that `torch.manual_seed` sets the weights.
+        **sizes: Arguments of the model.
 
     Raises:
         ValueError: If there is no such model, or the images are too small for its poolings.
@@ -179,7 +198,11 @@ def build(name: str, shape: tuple[int, ...], classes: int, **sizes: Any) -> Netw
         raise ValueError(
             f"Expected images of at least {least}×{least} for {name}, but found {tuple(shape)}."
         )
-    return MODELS[name](shape, classes, **sizes)
+    if generator is None:
+        return MODELS[name](shape, classes, **sizes)
+    with torch.device("meta"):  # where an initial value costs no draw
+        network = MODELS[name](shape, classes, **sizes)
+    return _init(network.to_empty(device=generator.device), generator)
 
 
 # Which argument of a model `TrainConfig.channels` sets, and how many numbers it takes (None: any).

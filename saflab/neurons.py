@@ -7,7 +7,9 @@ Every other module calls these functions; no equation is written a second time.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import InitVar, dataclass
 from numbers import Real
 from typing import Any, NamedTuple
@@ -24,6 +26,7 @@ __all__ = [
     "accumulate",
     "clamp_spike",
     "decay_of",
+    "first_order",
     "lif_step",
     "ottt_step",
     "rescale",
@@ -72,24 +75,16 @@ class LIFParams:
 
     def __post_init__(self, tau: float | None) -> None:
         object.__setattr__(self, "decay", decay_of(self.decay, tau))
-        if not (
-            isinstance(self.decay, Real) and self.decay is not True and 0.0 <= self.decay <= 1.0
+        for name, valid, wanted, remedy in (
+            ("decay", _within(self.decay, 0.0, 1.0), "decay in [0, 1]", "1 − 1/τ, or tau=τ"),
+            # Within float32 and its reciprocal, whatever the precision of the network.
+            ("threshold", _within(self.threshold, 1e-30, 1e30), "finite threshold above 0", "1.0"),
+            ("surrogate", self.surrogate in SURROGATES, f"surrogate in {list(SURROGATES)}", "one"),
+            ("slope", _within(self.slope, 1e-30, 1e30), "finite slope above 0", "e.g. 4.0"),
         ):
-            raise ValueError(
-                f"Expected a decay in [0, 1], but found {self.decay!r}. Use 1 − 1/τ, or tau=τ."
-            )
-        if not _positive(self.threshold):
-            raise ValueError(
-                f"Expected a finite threshold above 0, but found {self.threshold!r}. Use e.g. 1.0."
-            )
-        if self.surrogate not in SURROGATES:
-            raise ValueError(
-                f"Expected a surrogate in {list(SURROGATES)}, but found {self.surrogate!r}."
-            )
-        if not _positive(self.slope):
-            raise ValueError(
-                f"Expected a finite slope above 0, but found {self.slope!r}. Use e.g. 4.0."
-            )
+            if not valid:
+                found = getattr(self, name)
+                raise ValueError(f"Expected a {wanted}, but found {found!r}. Use {remedy}.")
 
 
 def decay_of(decay: float, tau: float | None) -> float:
@@ -105,7 +100,7 @@ def decay_of(decay: float, tau: float | None) -> float:
             f"Expected either decay or tau, but found decay = {decay!r} and tau = {tau!r}. Leave "
             "one out; decay = 1 − 1/tau."
         )
-    if not (isinstance(tau, Real) and tau is not True and float(tau) >= 1.0):
+    if not _within(tau, 1.0, math.inf):
         raise ValueError(
             f"Expected a time constant tau ≥ 1 step, but found {tau!r}. Use e.g. tau=2.0, which "
             "is decay=0.5."
@@ -113,9 +108,8 @@ def decay_of(decay: float, tau: float | None) -> float:
     return 1.0 - 1.0 / float(tau)
 
 
-def _positive(value: Any) -> bool:
-    # Within float32 and its reciprocal, whatever the precision of the network.
-    return isinstance(value, Real) and value is not True and 1e-30 <= float(value) <= 1e30
+def _within(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, Real) and value is not True and low <= float(value) <= high
 
 
 class LIFState(NamedTuple):
@@ -147,30 +141,56 @@ def total_weight(decay: float, t: int) -> float:
     """
     if t < 0:
         raise ValueError(f"Expected a step t ≥ 0, but found {t}. Steps are counted from 1.")
-    return float(t) if decay == 1.0 else (1.0 - decay**t) / (1.0 - decay)
+    if decay == 1.0 or t <= 1:
+        return float(t)
+    if decay <= 0.5:  # nothing cancels, and at 1/2 the result is exact
+        return (1.0 - decay**t) / (1.0 - decay)
+    return -math.expm1(t * math.log1p(decay - 1.0)) / (1.0 - decay)
+
+
+def first_order(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the backward pass of an autograd function raise where a second derivative would begin.
+
+    PyTorch's `once_differentiable` raises only if the gradient that comes in has a graph; else the
+    second derivative would silently lack the part that comes from the function itself.
+    """
+
+    @functools.wraps(backward)
+    def checked(ctx: Any, *grads: Any) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "Expected a first derivative, but found create_graph=True. The gradient of a "
+                "spiking network stands in for a derivative and has none itself. Leave "
+                "create_graph out."
+            )
+        return backward(ctx, *grads)
+
+    return checked
+
+
+class _Replaced(torch.autograd.Function):
+    """A given value forward, a given derivative (a tensor, or None for 1) backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, value: Tensor, derivative: Tensor | None) -> Tensor:
+        ctx.save_for_backward(derivative)
+        return value.view_as(value)
+
+    @staticmethod
+    @first_order
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (derivative,) = ctx.saved_tensors
+        return grads[0] if derivative is None else grads[0] * derivative, None, None
 
 
 def swap(value: Tensor, path: Tensor) -> Tensor:
     """Return `value` in the forward pass with the gradient of `path` in the backward pass."""
-    return value.detach() + path - path.detach()
-
-
-class _Rescale(torch.autograd.Function):
-    """value·x forward, grad·g backward."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, value: float, grad: float) -> Tensor:
-        ctx.grad = grad
-        return x * value
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        return grads[0] if ctx.grad == 1.0 else grads[0] * ctx.grad, None, None
+    return _Replaced.apply(path, value.detach(), None)  # type: ignore[no-any-return]
 
 
 def rescale(x: Tensor, value: float, grad: float) -> Tensor:
     """Return value·x whose derivative with respect to x is `grad`."""
-    return _Rescale.apply(x, value, grad)  # type: ignore[no-any-return]
+    return x * value if value == grad else swap(x * value, x * grad)
 
 
 def surrogate_derivative(x: Tensor, p: LIFParams) -> Tensor:
@@ -208,23 +228,13 @@ def surrogate_derivative(x: Tensor, p: LIFParams) -> Tensor:
     )
 
 
-class _Spike(torch.autograd.Function):
-    """H(x) forward, a given derivative backward."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, derivative: Tensor) -> Tensor:
-        ctx.save_for_backward(derivative)
-        return (x >= 0).to(x.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        (derivative,) = ctx.saved_tensors
-        return grads[0] * derivative, None
+def _heaviside(x: Tensor, derivative: Tensor) -> Tensor:
+    return _Replaced.apply(x, (x >= 0).to(x.dtype), derivative)  # type: ignore[no-any-return]
 
 
 def spike(x: Tensor, p: LIFParams) -> Tensor:
     """Return H(x), firing at equality, with derivative σ'(x) in the backward pass."""
-    return _Spike.apply(x, surrogate_derivative(x.detach(), p))  # type: ignore[no-any-return]
+    return _heaviside(x, surrogate_derivative(x.detach(), p))
 
 
 def clamp_spike(x: Tensor, current: Tensor, p: LIFParams, total: float) -> Tensor:
@@ -241,7 +251,7 @@ def clamp_spike(x: Tensor, current: Tensor, p: LIFParams, total: float) -> Tenso
     Reference: Meng et al., arXiv:2205.00459; Saiin et al., arXiv:2310.02772.
     """
     inside = (current > 0) & (current < p.threshold * total)
-    return _Spike.apply(x, inside.to(x.dtype) / p.threshold)  # type: ignore[no-any-return]
+    return _heaviside(x, inside.to(x.dtype) / p.threshold)
 
 
 def _check_shapes(current: Tensor, state: NamedTuple) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:  # the table of rules is read without PyTorch
+    from torch import Generator
 
 __all__ = ["RULES", "Mode", "Rule", "get_rule", "mode_of"]
 
@@ -114,6 +117,7 @@ class Mode(NamedTuple):
         detach_reset: For "spikes": no gradient through the reset.
         fused: For "trace": value and gradient in one forward pass instead of two.
         impl: Implementation of the time loop.
+        generator: Source of dropout masks; None is PyTorch's global one.
     """
 
     carrier: str = "spikes"
@@ -122,6 +126,7 @@ class Mode(NamedTuple):
     detach_reset: bool = False
     fused: bool = True
     impl: str = "auto"
+    generator: Generator | None = None
 
 
 def mode_of(

@@ -1,5 +1,7 @@
 """Properties of the equations, in float64."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -132,3 +134,19 @@ def test_clamp_is_refused_where_it_cannot_be_computed():
         saf_step(zero, SAFState(zero), LIFParams(surrogate="clamp"))
     with pytest.raises(ValueError, match="one shape"):
         saf_step(zero, SAFState(torch.zeros(1, 3)), LIFParams())
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(st.sampled_from([0.0, 0.5, 1 - 1e-9, 1 - 2.0**-53, 1.0]), st.floats(0.0, 1.0)),
+    st.integers(0, 60),
+)
+def test_total_weight_is_the_sum_of_powers_to_the_last_digits(decay, t):
+    """(1 − λᵗ)/(1 − λ) as it stands loses nine of sixteen digits at λ = 1 − 1e-9."""
+    exact = sum((Fraction(decay) ** k for k in range(t)), Fraction(0))
+    assert abs(Fraction(total_weight(decay, t)) - exact) <= 4 * Fraction(2) ** -53 * max(exact, 1)
+
+
+def test_total_weight_at_a_decay_next_to_one():
+    assert total_weight(1 - 1e-9, 1000) == pytest.approx(999.9995005001803, rel=1e-14)
+    assert total_weight(0.75, 1) == 1.0

@@ -8,7 +8,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from saflab.classroom.sandbox.walls import Limits
+from saflab.classroom.sandbox.walls import Limits, Sandbox
 from saflab.cli.arguments import at_least, path
 
 __all__ = ["configure", "run"]
@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     init = action("init", "make the folder of a course", None)
     init.add_argument("folder", type=path, help="folder to make")
-    init.add_argument("--labs", type=path, help="folder of labs (default: the course's)")
+    init.add_argument("--labs", type=path, help="folder of the sources (default: instructor/labs)")
     action("release", "make what students get: release/LAB/", "+")
     grade = action("grade", "grade submitted/STUDENT/LAB/, each in a sandbox of its own", "?")
     grade.add_argument(
@@ -51,16 +51,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data", type=path, help="folder with CIFAR-10 for the labs (default: digits)"
     )
     grade.add_argument("--again", action="store_true", help="also what has not changed")
-    grade.add_argument("--unsafe", action="store_true", help="without isolation: only for "
-                       "submissions that you would run yourself")  # fmt: skip
+    unsafe = "without isolation: only for submissions that you would run yourself"
+    grade.add_argument("--unsafe", action="store_true", help=unsafe)
     grade.add_argument("--check", action="store_true", help="only say whether isolation works here")
     usual = Limits()
     for name, text in _LIMITS.items():
         grade.add_argument(
-            f"--{name.replace('_', '-')}", type=at_least(1), default=getattr(usual, name),
+            f"--{name.replace('_', '-')}",
+            type=at_least(1),
+            default=getattr(usual, name),
             metavar="N",
             help=f"{text} (default: %(default)s)",
-        )  # fmt: skip
+        )
     action("feedback", "write feedback/STUDENT/LAB/LAB.html", "+")
     export = action("export", "write grades as CSV", "*")
     export.add_argument("--to", type=path, default="grades.csv", help="file (default: grades.csv)")
@@ -98,9 +100,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _init(options: argparse.Namespace) -> int:
     from saflab.classroom.course import init
-    from saflab.course.lessons import course_folder
+    from saflab.classroom.labs import folder as sources
 
-    labs = Path(options.labs) if options.labs else course_folder() / "labs"
+    labs = Path(options.labs) if options.labs else sources()
     _check_folder(options.folder)
     course, names = init(Path(options.folder), labs)
     print(f"{course.folder}: {', '.join(names)}. Next:")
@@ -146,8 +148,8 @@ def _grade(course: object, options: argparse.Namespace) -> int:
         raise ValueError(f"Expected a folder with data, but found none at {data}. Check --data.")
     total, fresh, troubled = len(submitted(course, options.lab)), 0, 0
     width = max((len(name) for name in submitted(course, options.lab)), default=0)
-    found = grade(course, options.lab, limits=limits, jobs=options.jobs, data=data,
-                  unsafe=options.unsafe, again=options.again)  # fmt: skip
+    setup = Sandbox(limits=limits, data=data, unsafe=options.unsafe)
+    found = grade(course, options.lab, setup, jobs=options.jobs, again=options.again)
     for number, record in enumerate(found, 1):
         fresh += record.fresh
         troubled += record.status != "graded"

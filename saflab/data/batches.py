@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import torch
@@ -13,12 +14,24 @@ from saflab.data.inputs import Inputs
 __all__ = ["Batches", "mixed_seed"]
 
 
-def mixed_seed(*parts: int) -> int:
-    """Return one seed from several numbers, so that randomness needs no stored state."""
-    seed = 0x9E3779B97F4A7C15
-    for part in parts:
-        seed = (seed ^ (part + 0x7F4A7C15 + (seed << 6) + (seed >> 2))) & (2**63 - 1)
-    return seed
+def mixed_seed(*parts: str | int) -> int:
+    """Return a seed in [0, 2³²) for what `parts` name, so that randomness needs no stored state.
+
+        seed = (hash(parts before the last, n div 2³²) + n) mod 2³²        n: the last part
+
+    A CPU generator reads 32 bits of its seed alone, hence the hash: seeds that differ above them
+    differ here. As n counts, 2³² of its values in a row give as many seeds, none of them twice.
+
+    Args:
+        *parts: What is drawn, the seed of the run, …, and last a number that counts.
+
+    >>> mixed_seed("order", 0, 7) == mixed_seed("order", 2**32, 7)
+    False
+    """
+    *place, count = parts
+    high, low = divmod(int(count), 2**32)
+    digest = hashlib.blake2b(repr((*place, high)).encode(), digest_size=4).digest()
+    return (int.from_bytes(digest, "little") + low) % 2**32
 
 
 class Batches:
@@ -66,19 +79,19 @@ class Batches:
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the encoded input x[T, B, *features] and the labels of a step, counted from 0."""
         images, labels = self._chosen(step)
-        self._generator.manual_seed(mixed_seed(self.seed, step))
+        self._generator.manual_seed(mixed_seed("encoding", self.seed, step))
         # The whole batch is encoded, so that randomness does not depend on who takes what.
         return self.inputs(images, self._generator), labels
 
     def _chosen(self, step: int) -> tuple[Tensor, Tensor]:
         epoch, index = divmod(step, len(self))
         if self._order[0] != epoch:
-            seeded = torch.Generator().manual_seed(mixed_seed(self.seed, epoch))
+            seeded = torch.Generator().manual_seed(mixed_seed("order", self.seed, epoch))
             order = torch.randperm(len(self.labels), generator=seeded)
             self._order = (epoch, order.to(self.images.device))
         chosen = self._order[1][index * self.size : (index + 1) * self.size]
         images, labels = self.images[chosen], self.labels[chosen]
         if self.augmentation:
-            self._generator.manual_seed(mixed_seed(self.seed, epoch, index))
+            self._generator.manual_seed(mixed_seed("augmentation", self.seed, step))
             images = augment(images, self._generator)
         return images, labels

@@ -1,4 +1,4 @@
-"""Data are downloaded and unpacked in a temporary folder, checked, then renamed as a whole."""
+"""Data are complete or absent: written to a temporary folder, checked, then renamed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from saflab.data.dataset import DataError
 from saflab.files import temporary_folder
 
-__all__ = ["fetch", "put_in_place", "reading", "unpacking"]
+__all__ = ["explain_read_errors", "fetch", "put_in_place", "unpacking"]
 
 
 @contextlib.contextmanager
 def unpacking(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder in `folder`, removed at the end.
+    """Yield a new folder in `folder`, removed at the end; `folder` is locked meanwhile.
 
     Another process that asks for the same `folder` waits, so look again at what is there. What a
     killed process left is removed.
@@ -26,46 +26,46 @@ def unpacking(folder: Path) -> Iterator[Path]:
         try:
             temporary = stack.enter_context(temporary_folder(folder))
         except OSError as error:
-            raise _closed(folder, error) from error
+            raise _unwritable(folder, error) from error
         yield temporary
 
 
 @contextlib.contextmanager
-def reading() -> Iterator[None]:
-    """Turn the system's refusal to read into one that says what to do; also a decorator."""
+def explain_read_errors() -> Iterator[None]:
+    """Turn the system's errors of reading into a `DataError` with a remedy; also a decorator."""
     try:
         yield
     except OSError as error:
         raise DataError(
-            f"Expected data that can be read, but found a refusal ({error}). Ask for permission, "
+            f"Expected data that can be read, but found an error ({error}). Ask for permission, "
             "or name another folder with --root or SAFLAB_DATA."
         ) from error
 
 
-def _closed(path: Path, error: OSError) -> DataError:
+def _unwritable(path: Path, error: OSError) -> DataError:
     return DataError(
-        f"Expected to write {path}, but found that it cannot be written ({error}). Free some "
-        "space, ask for permission, or name another folder with --root or SAFLAB_DATA."
+        f"Expected to write {path}, but found an error ({error}). Free some space, ask for "
+        "permission, or name another folder with --root or SAFLAB_DATA."
     )
 
 
-def put_in_place(unpacked: Path, target: Path) -> None:
-    """Rename `unpacked` to `target`.
+def put_in_place(source: Path, target: Path) -> None:
+    """Rename `source` to `target`.
 
     Raises:
-        DataError: If that cannot be.
+        DataError: If the system refuses.
     """
     try:
-        unpacked.rename(target)
+        source.rename(target)
     except OSError as error:
-        raise _closed(target, error) from error
+        raise _unwritable(target, error) from error
 
 
 def fetch(url: str, path: Path, md5: str) -> None:
     """Download to `path` and check the MD5 sum.
 
     Raises:
-        DataError: If the server cannot be reached, breaks off, or sends something else.
+        DataError: If the server cannot be reached, the connection ends early, or the sum differs.
     """
     from torchvision.datasets.utils import download_url  # slow import, needed only here
 
@@ -73,6 +73,7 @@ def fetch(url: str, path: Path, md5: str) -> None:
         download_url(url, path.parent, path.name, md5)
     except Exception as error:
         raise DataError(
-            f"Expected to download {path.name} whole, but found it broken off or unreachable "
-            f"({error}). Nothing was kept; try again, or put the archive in place by hand."
+            f"Expected to download {path.name} whole, but found the server unreachable or the "
+            f"file incomplete ({error}). Nothing was kept; try again with --download, or put the "
+            "archive in place by hand."
         ) from error

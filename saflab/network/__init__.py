@@ -11,5 +11,5 @@ from saflab.network.linear_maps import standardise as standardise
 from saflab.network.network import Connection as Connection
 from saflab.network.network import Network as Network
 from saflab.network.network import NetworkState as NetworkState
-from saflab.network.synapses import Prepared as Prepared
+from saflab.network.prepared import Prepared as Prepared
 from saflab.network.synapses import Synapse as Synapse

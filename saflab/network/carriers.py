@@ -13,7 +13,8 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from saflab.network.synapses import Prepared, Synapse
+from saflab.network.prepared import Prepared
+from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams, rescale, total_weight
 from saflab.ops import scan
 from saflab.rules import Mode
@@ -68,7 +69,7 @@ class Carrier:
 
     def receive(self, x: Tensor, before: Tensor | None) -> tuple[Signal, Tensor | None]:
         """Return the input as a signal, and x̂ of the last step, None for a constant input."""
-        if x.stride(0) == 0:
+        if x.stride(0) == 0 and not x.requires_grad:  # a gradient differs from step to step
             return Signal(x[:1], constant=True), None
         accumulated = _accumulate_input(x, before, self.neuron.decay)
         return self.enter(x, accumulated), accumulated[-1]

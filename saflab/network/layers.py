@@ -1,7 +1,8 @@
 """LIF, OTTT and SAF neurons as PyTorch layers, for networks that are wired by hand.
 
 State goes in and comes out; there is none to forget. `Network` does the wiring for you and lets
-one network serve every rule; these layers are for those who want the neurons alone.
+one network serve every rule; these layers are for those who want the neurons alone. On a CPU they
+refuse currents that are not finite, which a threshold would hide.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from saflab import machine
 from saflab.neurons import LIFParams, LIFState
 from saflab.ops import scan
+from saflab.ops.finite import require_finite
 
 __all__ = ["LIF", "OTTT", "SAF"]
 
@@ -26,18 +29,20 @@ class _Neurons(nn.Module):
         self.neuron = neuron or LIFParams(**values)
         self.impl = impl
 
+    def _scan(self, kind: str, current: Tensor, state: NamedTuple | None, **rest: Any) -> Any:
+        if not isinstance(current, Tensor):
+            raise ValueError(
+                "Expected a tensor of currents (T, B, *features), but found "
+                f"{type(current).__name__}. Use torch.as_tensor(…)."
+            )
+        if not machine.on_gpu(current.device):  # where to look would mean to wait
+            remedy = "Check the input and the weights before this layer."
+            require_finite("currents", [("the current", current)], remedy)
+        return scan(kind, current, state, self.neuron, impl=self.impl, **rest)
+
     def extra_repr(self) -> str:
         """Show the constants and the implementation."""
         return f"{self.neuron}, impl={self.impl!r}"
-
-
-def _tensor(current: object) -> Tensor:
-    if not isinstance(current, Tensor):
-        raise ValueError(
-            f"Expected a tensor of currents (T, B, *features), but found {type(current).__name__}. "
-            "Use torch.as_tensor(…)."
-        )
-    return current
 
 
 class LIF(_Neurons):
@@ -64,14 +69,7 @@ class LIF(_Neurons):
 
     def forward(self, current: Tensor, state: LIFState | None = None) -> tuple[Tensor, LIFState]:
         """Return spikes s[t] and the state after currents I[t], shape (T, B, *features)."""
-        return scan(
-            "lif",
-            _tensor(current),
-            state,
-            self.neuron,
-            impl=self.impl,
-            detach_reset=self.detach_reset,
-        )
+        return self._scan("lif", current, state, detach_reset=self.detach_reset)
 
 
 class OTTT(_Neurons):
@@ -92,7 +90,7 @@ class OTTT(_Neurons):
         self, current: Tensor, state: NamedTuple | None = None
     ) -> tuple[tuple[Tensor, Tensor], Any]:
         """Return (s[t], â[t]) and the state after currents I[t], shape (T, B, *features)."""
-        return scan("ottt", _tensor(current), state, self.neuron, impl=self.impl)
+        return self._scan("ottt", current, state)
 
 
 class SAF(_Neurons):
@@ -119,4 +117,4 @@ class SAF(_Neurons):
             state: State after the first `start` steps, or None.
             start: Steps already taken; sets Λ[t] for the clamp surrogate.
         """
-        return scan("saf", _tensor(current), state, self.neuron, start=start, impl=self.impl)
+        return self._scan("saf", current, state, start=start)

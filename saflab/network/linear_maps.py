@@ -7,10 +7,17 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn.modules.utils import _pair
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
-__all__ = ["Conv2d", "Linear", "Scale", "SequenceDropout", "pool", "standardise"]
+from saflab.neurons import first_order
+
+__all__ = ["REPARAMETRISE", "Conv2d", "Linear", "Scale", "SequenceDropout", "pool", "standardise"]
+
+# Hooks of PyTorch that compute a weight before each call of `forward`.
+REPARAMETRISE = (BasePruningMethod, SpectralNorm, WeightNorm)
 
 
 class _Standardise(torch.autograd.Function):
@@ -31,7 +38,7 @@ class _Standardise(torch.autograd.Function):
         return out.mul_(r * gain[:, None]).view_as(weight)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor, Tensor, None]:
@@ -59,7 +66,7 @@ def standardise(weight: Tensor, gain: Tensor, eps: float = 1e-4) -> Tensor:
     return _Standardise.apply(weight, gain, eps)  # type: ignore[no-any-return]
 
 
-class _Weighted:
+class _Weighted(nn.Module):
     """A weight W that meets its input as it is, or standardised if there is a gain."""
 
     weight: Tensor
@@ -69,7 +76,13 @@ class _Weighted:
         self.gain = nn.Parameter(torch.ones(len(self.weight))) if wanted else None
 
     def effective_weight(self, factor: float = 1.0) -> Tensor:
-        """Return the weight that the input meets, times a constant factor."""
+        """Return the weight that the input meets, times a constant factor.
+
+        `torch.nn.utils.prune`, `weight_norm` and `spectral_norm` compute weight, bias or gain anew.
+        """
+        for hook in self._forward_pre_hooks.values():
+            if isinstance(hook, REPARAMETRISE):
+                hook(self, ())
         if self.gain is not None:
             return standardise(self.weight, self.gain * factor)
         return self.weight if factor == 1.0 else self.weight * factor
@@ -150,7 +163,7 @@ class _AvgPool(torch.autograd.Function):
         return torch.ops.aten.avg_pool2d(x, *options)
 
     @staticmethod
-    @once_differentiable
+    @first_order
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, *grads: Tensor
     ) -> tuple[Tensor, None]:
@@ -185,7 +198,16 @@ class Scale(nn.Module):
 
 
 class SequenceDropout(nn.Module):
-    """Dropout whose mask is drawn once per sequence, so that it commutes with accumulation."""
+    """Dropout whose mask is drawn once per sequence, so that it commutes with accumulation.
+
+    `NetworkState` carries the mask; a sequence that starts with state None draws another.
+
+    Args:
+        p: Probability that an entry is 0, in [0, 1).
+
+    Raises:
+        ValueError: If `p` is out of range.
+    """
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
@@ -193,9 +215,10 @@ class SequenceDropout(nn.Module):
             raise ValueError(f"Expected a dropout probability in [0, 1), but found {p}.")
         self.p = p
 
-    def draw(self, x: Tensor) -> Tensor:
+    def draw(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a mask for one sequence, shaped as one step of `x` and scaled by 1/(1 − p)."""
-        return torch.empty_like(x).bernoulli_(1.0 - self.p).div_(1.0 - self.p)
+        kept = 1.0 - self.p
+        return torch.empty_like(x).bernoulli_(kept, generator=generator).div_(kept)
 
     def extra_repr(self) -> str:
         """Show the probability."""

@@ -22,12 +22,14 @@ from saflab.network.carriers import (
     carrier_of,
     total_current,
 )
-from saflab.network.synapses import Prepared, Synapse
+from saflab.network.prepared import Prepared
+from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams
 from saflab.ops import choose
+from saflab.ops.finite import is_finite, poison, require_finite
 from saflab.rules import Mode
 
-__all__ = ["Connection", "Network", "NetworkState", "Observer"]
+__all__ = ["Connection", "Network", "NetworkState", "Observer", "require_finite_input"]
 
 Observer = Callable[[int, Tensor, Tensor], None]
 
@@ -50,6 +52,7 @@ class NetworkState:
         neurons: State of each population.
         signals: What feedback carries into the next step, by population.
         readout: Û_out[t].
+        masks: Of the dropout drawn for this sequence, by synapse and position in it.
     """
 
     t: int
@@ -57,12 +60,14 @@ class NetworkState:
     neurons: list[Any]
     signals: list[Signal | None]
     readout: Tensor | None
+    masks: list[dict[int, Tensor]]
 
     def copy(self) -> NetworkState:
         """Return a state of its own that shares the tensors."""
         return NetworkState(
-            self.t, self.input, list(self.neurons), list(self.signals), self.readout
-        )
+            self.t, self.input, list(self.neurons), list(self.signals), self.readout,
+            [dict(masks) for masks in self.masks],
+        )  # fmt: skip
 
 
 class Network(nn.Module):
@@ -103,12 +108,19 @@ class Network(nn.Module):
                 yield index, source, self.synapses[index]  # type: ignore[misc]
 
     def prepare(self, *, hold: bool = False) -> list[Prepared]:
-        """Return all synapses made ready for one sequence (`hold`: see `Prepared`)."""
-        return [synapse.prepare(hold=hold) for synapse in self.synapses]  # type: ignore[operator]
+        """Return all synapses made ready for one sequence (`hold`: see `Prepared`).
+
+        Raises:
+            ValueError: If a weight is not finite (on a GPU the readout becomes NaN instead), or a
+                hook would not be called.
+        """
+        named = self.synapses.named_children()
+        return [synapse.prepare(hold=hold, name=f"synapses.{k}") for k, synapse in named]  # type: ignore[operator]
 
     def zero_state(self) -> NetworkState:
         """Return the state before the first step."""
-        return NetworkState(0, None, [None] * self.readout, [None] * self.readout, None)
+        masks: list[dict[int, Tensor]] = [{} for _ in self.synapses]
+        return NetworkState(0, None, [None] * self.readout, [None] * self.readout, None, masks)
 
     def forward(
         self,
@@ -127,6 +139,8 @@ class Network(nn.Module):
             mode: How to run; default LIF. `trace="official"` gives a bias the gradient δ[t] and
                 an input synapse δ[t] x[t]ᵀ, as the published OTTT code does; `"full"` treats both
                 as sources with a trace, δ[t] Λ[t] and δ[t] x̂[t]ᵀ. Values do not depend on it.
+                With δ[t] the error of a population that the input reaches, the gradient of x[t] is
+                Wᵀ δ[t] ("official") or Σ_{k≥t} λ^{k−t} Wᵀ δ[k] ("full"); in LIF it is exact.
             prepared: From `prepare`, once per sequence; None prepares anew, so that a plain
                 `loss.backward()` reaches every parameter.
             observe: Called as observe(population, current, output) after each population.
@@ -135,9 +149,9 @@ class Network(nn.Module):
             Readout (in SAF Û_out[t] − λ·Û_out[t−1]), shape (C, B, classes), and the last state.
 
         Raises:
-            ValueError: If shapes, mode or values of the input are not as above. On a GPU, where
-                reading values would make the host wait, an input that is not finite gives a NaN
-                readout.
+            ValueError: If shapes or mode are not as above, or a number of input or weights is not
+                finite. On a GPU, where reading values would make the host wait, the readout is NaN
+                from there on.
         """
         state = self.zero_state() if state is None else state.copy()
         return self.advance(x, state, mode or Mode(), prepared or self.prepare(), observe)
@@ -151,7 +165,9 @@ class Network(nn.Module):
         observe: Observer | None = None,
     ) -> tuple[Tensor, NetworkState]:
         """Run as `forward`, and use `state` up, so that its memory is free for what follows."""
-        _check_input(x, mode, first=state.t == 0)
+        _check_input(x, mode)
+        for ready, masks in zip(prepared, state.masks, strict=True):
+            ready.masks, ready.generator = masks, mode.generator
         parts = x.split(1) if self.fed_back else (x,)
         outs = [self._advance(part, state, mode, prepared, observe) for part in parts]
         return outs[0] if len(outs) == 1 else torch.cat(outs), state
@@ -176,7 +192,9 @@ class Network(nn.Module):
         current = self._current(self.readout, signals, carrier, prepared)
         current = current.float() if current.element_size() < 4 else current
         if machine.on_gpu(x.device):
-            current = current + (0.0 * x[0]).sum()  # NaN if the input is not finite
+            # x̂ stays NaN after a NaN in the input.
+            current = current + poison(x[:1] if x.stride(0) == 0 else x, state.input)
+            current = current + sum(ready.poison for ready in prepared)
         o, state.readout = carrier.read(current, state.readout)
         if observe:
             observe(self.readout, current, o)
@@ -238,7 +256,7 @@ def _check_connections(connections: list[Connection]) -> None:
             )
 
 
-def _check_input(x: Tensor, mode: Mode, *, first: bool) -> None:
+def _check_input(x: Tensor, mode: Mode) -> None:
     if x.dim() < 3 or x.shape[0] == 0:
         raise ValueError(
             "Expected input of shape (T, B, *features) with T ≥ 1, but found "
@@ -248,8 +266,17 @@ def _check_input(x: Tensor, mode: Mode, *, first: bool) -> None:
         raise ValueError(f"Expected trace 'official' or 'full', but found {mode.trace!r}.")
     # The threshold would hide a NaN: it neither fires nor shows in the readout. Reading values
     # would stall a GPU: there, `_advance` makes the readout NaN.
-    if first and not machine.on_gpu(x.device) and not torch.isfinite(x[0]).all():
-        raise ValueError(
-            "Expected finite input, but found NaN or infinity. Check the data and its "
-            "normalisation."
-        )
+    if not machine.on_gpu(x.device):
+        require_finite_input(x)
+
+
+def require_finite_input(x: Tensor) -> None:
+    """Raise if a number of the input x, (T, B, *features), is not finite.
+
+    Raises:
+        ValueError: If one is not; the message names the first such step.
+    """
+    different = x[:1] if x.stride(0) == 0 else x
+    if not is_finite(different):
+        steps = ((f"step {t + 1} of x", now) for t, now in enumerate(different))
+        require_finite("input", steps, "Check the data and its normalisation.")

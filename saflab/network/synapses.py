@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from saflab import machine
-from saflab.network.linear_maps import Conv2d, Linear, Scale, SequenceDropout, pool
-from saflab.neurons import rescale, swap
+from saflab.network.linear_maps import REPARAMETRISE, Conv2d, Linear, Scale, SequenceDropout, pool
+from saflab.network.prepared import Prepared
+from saflab.neurons import first_order, rescale, swap
+from saflab.ops.finite import is_finite, require_finite
 
-__all__ = ["Prepared", "Synapse"]
+__all__ = ["Synapse"]
 
 
 _LINEAR = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Identity, Scale, SequenceDropout)
@@ -50,40 +52,28 @@ def _refuse(module: nn.Module) -> None:
     raise ValueError(f"Expected one of {allowed} between neurons, but found {name}. Use one.")
 
 
-class Prepared:
-    """A synapse made ready for one sequence.
+# Modules that a synapse evaluates without a call of their `forward`.
+_UNCALLED = (Linear, Conv2d, nn.AvgPool2d, Scale, SequenceDropout)
 
-    The effective weight and the response to a constant input are computed once, not T times. With
-    `hold=True` they are held as leaves while T backward passes add to their gradients; `flush`
-    then passes the sums on to the parameters. Without it they stay in the graph.
-    """
 
-    def __init__(self, weight: Tensor | None, bias: Tensor | None, *, hold: bool) -> None:
-        self.bias = bias
-        self._hold = hold
-        self.masks: dict[int, Tensor] = {}
-        self.first: Tensor | None = None
-        self._pending: list[tuple[Tensor, Tensor]] = []
-        if weight is not None and weight.dim() == 4 and machine.on_gpu(weight.device):
-            # The layout of tensor cores, arranged once per sequence; signals follow the weights.
-            weight = weight.contiguous(memory_format=torch.channels_last)
-        self.weight = None if weight is None else self.hold(weight)
+def _has_own_forward(module: nn.Module) -> bool:
+    base = next(kind for kind in _UNCALLED if isinstance(module, kind))
+    return "forward" in vars(module) or type(module).forward is not base.forward
 
-    def hold(self, x: Tensor) -> Tensor:
-        """Return a leaf with the value of `x`, whose gradient `flush` passes on to `x`."""
-        if not self._hold or x.is_leaf or not x.requires_grad:
-            return x
-        leaf = x.detach().requires_grad_()
-        self._pending.append((x, leaf))
-        return leaf
 
-    def flush(self) -> None:
-        """Pass the gathered gradients on, latest first, and let go of the graphs."""
-        while self._pending:
-            x, leaf = self._pending.pop()
-            grad, leaf.grad = leaf.grad, None  # let go of each sum as soon as it is passed on
-            if grad is not None:
-                torch.autograd.backward(x, grad)
+def _check_hooks(module: nn.Module | None, name: str) -> None:
+    if not isinstance(module, _UNCALLED):
+        return
+    kinds = (module._forward_pre_hooks, module._forward_hooks, module._backward_hooks,
+             module._backward_pre_hooks)  # fmt: skip
+    for hook in (hook for hooks in kinds for hook in hooks.values()):
+        if not isinstance(hook, REPARAMETRISE):
+            raise ValueError(
+                f"Expected no hook on {type(module).__name__} of {name}, but found {hook}. A "
+                "synapse uses the weight without calling the layer, so that the hook would never "
+                "run. Register it on the synapse, or use Network.forward(observe=…). Pruning, "
+                "parametrizations, weight_norm and spectral_norm of torch.nn.utils work."
+            )
 
 
 class _TwoPaths(torch.autograd.Function):
@@ -101,6 +91,7 @@ class _TwoPaths(torch.autograd.Function):
         return layer.apply_to(value, weight, bias)
 
     @staticmethod
+    @first_order
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         path, weight = ctx.saved_tensors
         needed = list(ctx.needs_input_grad[1:3])
@@ -138,16 +129,40 @@ class Synapse(nn.Module):
                 raise ValueError(
                     f"Expected Flatten from dimension 1, but found {module.start_dim}."
                 )
+        for module in (*before, last):
+            if isinstance(module, _UNCALLED) and _has_own_forward(module):
+                raise ValueError(
+                    f"Expected the forward pass of saflab's layer, but found one of "
+                    f"{type(module).__name__}'s own, which a synapse would never call. Compute the "
+                    "weight with a parametrization of torch.nn.utils.parametrize."
+                )
         self.before = nn.ModuleList(before)
         self.layer: Linear | Conv2d | None = last
 
-    def prepare(self, *, hold: bool = False) -> Prepared:
-        """Return the synapse made ready for one sequence."""
+    def prepare(self, *, hold: bool = False, name: str = "synapse") -> Prepared:
+        """Return the synapse made ready for one sequence.
+
+        Args:
+            hold: See `Prepared`.
+            name: What an error calls the synapse.
+
+        Raises:
+            ValueError: If a weight or bias is not finite (not looked at on a GPU), or a module has
+                a hook that would not be called.
+        """
+        for module in (*self.before, self.layer):
+            _check_hooks(module, name)
         if self.layer is None:
             return Prepared(None, None, hold=hold)
         # Scaling the weights once per sequence is cheaper than the signals at every step.
         factor = math.prod(m.factor for m in self.before if isinstance(m, Scale))
-        return Prepared(self.layer.effective_weight(factor), self.layer.bias, hold=hold)
+        weight, bias = self.layer.effective_weight(factor), self.layer.bias
+        if not machine.on_gpu(weight.device):
+            own = [*self.layer.named_parameters(), ("weight", weight)]
+            if not (is_finite(weight) and (bias is None or is_finite(bias))):
+                named = [(f"{name}.layer.{key}", x) for key, x in own]
+                require_finite("weights", named, "Lower the learning rate or load other weights.")
+        return Prepared(weight, bias, hold=hold)
 
     def _shape(self, x: Tensor, prepared: Prepared) -> Tensor:
         steps = x.shape[0]
@@ -162,7 +177,7 @@ class Synapse(nn.Module):
             elif self.training:
                 per_step = x.unflatten(0, (steps, -1))
                 if index not in prepared.masks:
-                    prepared.masks[index] = module.draw(per_step[0])
+                    prepared.masks[index] = module.draw(per_step[0], prepared.generator)
                 x = (per_step * prepared.masks[index]).flatten(0, 1)
         return x
 

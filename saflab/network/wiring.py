@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from saflab.network.linear_maps import Conv2d, Linear, Scale
@@ -46,13 +47,12 @@ def rebuild(wires: Wiring, neuron: LIFParams) -> Network:
     """Return the network that `wiring` described, its weights not yet set."""
     kinds = {kind.__name__: kind for kind in
              (Linear, Conv2d, nn.AvgPool2d, Scale, nn.Flatten, nn.Identity)}  # fmt: skip
-    return Network(
-        [
+    with torch.device("meta"):  # where an initial value costs no draw
+        connections = [
             Connection(source, target, Synapse(*(_built(kinds[k], given) for k, given in modules)))
             for source, target, modules in wires
-        ],
-        neuron,
-    )
+        ]
+    return Network(connections, neuron).to_empty(device="cpu")
 
 
 def _built(kind: Any, given: list[Any]) -> nn.Module:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saflab.neurons import LIFParams, LIFState, OTTTState, SAFState
+from saflab.neurons import LIFParams, LIFState, OTTTState, SAFState, first_order
 
 __all__ = ["grows_graph", "lif", "ottt", "saf"]
 
@@ -87,6 +87,7 @@ class _SAF(torch.autograd.Function):
         return out
 
     @staticmethod
+    @first_order
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (kept,) = ctx.saved_tensors
         return grads[0] * kept, None, None, None, None
@@ -118,6 +119,7 @@ class _OTTT(torch.autograd.Function):
         return spikes, traces, u
 
     @staticmethod
+    @first_order
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (kept,) = ctx.saved_tensors
         given = [g for g in grads[:2] if g is not None]
@@ -151,6 +153,7 @@ class _LIF(torch.autograd.Function):
         return spikes, u
 
     @staticmethod
+    @first_order
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (kept,) = ctx.saved_tensors
         g_spikes, g_u_last = grads

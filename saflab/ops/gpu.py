@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.library import custom_op
 
-from saflab.neurons import LIFParams, LIFState, OTTTState, SAFState, total_weight
+from saflab.neurons import LIFParams, LIFState, OTTTState, SAFState, first_order, total_weight
 from saflab.ops import kernels
 from saflab.ops.cpu import grows_graph
 
@@ -105,6 +105,7 @@ def _saf_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) 
     ctx.save_for_backward(output[-1])
 
 
+@first_order
 def _saf_backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     (kept,) = ctx.saved_tensors
     return None if grads[0] is None else grads[0] * kept, *(None,) * 7
@@ -150,6 +151,7 @@ def _ottt_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...])
     ctx.save_for_backward(output[-1])
 
 
+@first_order
 def _ottt_backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     (kept,) = ctx.saved_tensors
     parts = [g for g in grads[:2] if g is not None]
@@ -221,6 +223,7 @@ def _lif_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) 
     ctx.wide = u.dtype
 
 
+@first_order
 def _lif_gradient(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     (kept,) = ctx.saved_tensors
     g_spikes = torch.zeros_like(kept) if grads[0] is None else grads[0]

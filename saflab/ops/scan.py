@@ -79,8 +79,8 @@ def scan(
     A chunk of one step at a time is the online mode (memory constant in T); one chunk of all T
     steps is the layer-by-layer mode. OTTT and SAF give equal gradients for every chunk.
 
-    Values are not looked at, which would cost as much as a step: a NaN stays in u and is silence
-    in s. `Network`, `record_neuron` and the encoders refuse one.
+    Values are not checked, which would cost as much as a step: a neuron whose u is NaN does not
+    fire. `Network`, the layers `LIF`, `OTTT` and `SAF`, `record_neuron` and the encoders check.
 
     Args:
         kind: "lif" (gradient through time), "ottt" or "saf" (each step by itself).

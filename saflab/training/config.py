@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from saflab.data.batches import mixed_seed
 from saflab.data.encoders import ENCODERS
 from saflab.models import MODELS, SIZES, build
 from saflab.network.network import Network
@@ -43,7 +44,9 @@ class TrainConfig:
         momentum: Of SGD, in [0, 1).
         mse: Coefficient of the squared error in the loss, in [0, 1].
         augmentation: Random crop, cutout and flip.
-        seed: Of initial weights, order of images and augmentation.
+        seed: Of initial weights, order of images, augmentation, encoding and dropout. Each has a
+            generator of its own, seeded for every step by `mixed_seed`; the global generators of
+            PyTorch, NumPy and Python are neither read nor changed.
         device: "auto", "cpu", "cuda" or "cuda:N".
         precision: "float32", or "bfloat16" for autocast.
         impl: Implementation of the time loop.
@@ -192,7 +195,7 @@ def local_rank() -> int:
 
 
 def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Network:
-    """Return the network of `config`, its weights drawn from the seed, on the CPU."""
+    """Return the network of `config`, on the CPU, its weights drawn from the seed alone."""
     sizes: dict[str, Any] = {"neuron": config.neuron()}
     if config.channels is not None:
         name, count = SIZES[config.model]
@@ -202,6 +205,5 @@ def build_model(config: TrainConfig, shape: tuple[int, ...], classes: int) -> Ne
                 f"{count}, or leave them out."
             )
         sizes[name] = config.channels[0] if name == "width" else config.channels
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return build(config.model, shape, classes, **sizes)
+    generator = torch.Generator().manual_seed(mixed_seed("weights", config.seed))
+    return build(config.model, shape, classes, generator=generator, **sizes)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saflab.ops.finite import is_finite
 from saflab.training.config import TrainConfig
 from saflab.training.events import EpochEnd
 
@@ -146,7 +147,7 @@ def check_finite(content: dict[str, Any], where: str) -> None:
         CheckpointError: If a tensor does; names it.
     """
     for name, x in named_tensors(content):
-        if not torch.isfinite(x).all():
+        if not is_finite(x):
             raise CheckpointError(
                 f"Expected finite numbers in {where}, but found NaN or infinity in {name}. "
                 "Training has diverged: lower the learning rate. Earlier checkpoints are unchanged."

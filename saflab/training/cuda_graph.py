@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -30,18 +30,24 @@ class Captured:
         function: Of tensors, with a tensor as result. It must not look at a value on the device,
             and what it changes in place (parameters, optimizer buffers) must stay where it is.
         device: Where it runs.
+        generators: What `function` draws from; seeded anew between calls, a replay draws anew.
 
     Raises:
         ValueError: If `device` is not a CUDA device.
     """
 
-    def __init__(self, function: Callable[..., Tensor], device: torch.device) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Tensor],
+        device: torch.device,
+        generators: Sequence[torch.Generator] = (),
+    ) -> None:
         if device.type != "cuda":
             raise ValueError(
                 f"Expected a CUDA device for a CUDA graph, but found {device}. Leave cuda_graph "
                 "at False."
             )
-        self.function, self.device = function, device
+        self.function, self.device, self.generators = function, device, generators
         self.inputs: tuple[Tensor, ...] = ()
         self.output: Tensor | None = None
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -60,6 +66,8 @@ class Captured:
             return self._beside()
         if self.graph is None:
             self.graph = torch.cuda.CUDAGraph()
+            for generator in self.generators:
+                self.graph.register_generator_state(generator)
             with torch.cuda.device(self.device), torch.cuda.graph(self.graph):
                 self.output = self.function(*self.inputs)
         self.graph.replay()

@@ -18,8 +18,9 @@ from saflab.analysis.evaluation import Evaluation, evaluate
 from saflab.data.batches import Batches, mixed_seed
 from saflab.data.dataset import Dataset
 from saflab.data.inputs import Inputs
-from saflab.gradients import predict, sequence
+from saflab.gradients import accumulate_gradients, predict, sequence
 from saflab.network.network import Network
+from saflab.ops.finite import skip_if_broken
 from saflab.rules import mode_of
 from saflab.training import checkpoints
 from saflab.training.arrival import Arrival, Pending
@@ -46,7 +47,9 @@ class Run:
     def __init__(self, config: TrainConfig, data: Dataset, model: Network | None) -> None:
         self.config, self.device = config, config.torch_device()
         self.rule = config.rule_with_changes()
-        self.mode = mode_of(self.rule, surrogate=config.surrogate, impl=config.impl)
+        self.generator = torch.Generator(self.device)  # of dropout masks, seeded at each step
+        mode = mode_of(self.rule, surrogate=config.surrogate, impl=config.impl)
+        self.mode = mode._replace(generator=self.generator)
         classes = len(data.classes)
         self.model = build_model(config, data.shape, classes) if model is None else model
         self.model.to(self.device)
@@ -68,11 +71,16 @@ class Run:
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=self.lr, momentum=config.momentum, fused=self.fused
         )
+        self.broken = torch.zeros((), device=self.device)  # 1 once a gradient was not finite
+        if self.fused:
+            self.optimizer.found_inf = self.broken  # type: ignore[attr-defined]
         if config.cuda_graph and self.team.size > 1:
             raise ValueError(
                 f"Expected one process for cuda_graph, but found {self.team.size}. Leave it out."
             )
-        self.learn = Captured(self._learn, self.device) if config.cuda_graph else self._learn
+        self.learn = self._learn
+        if config.cuda_graph:
+            self.learn = Captured(self._learn, self.device, [self.generator])
         self.pending: deque[Pending] = deque()
         self.step = 0
         self.complete = True  # False while a batch has changed some weights and not yet all
@@ -152,14 +160,14 @@ class Run:
                 group["lr"].fill_(lr)
             else:
                 group["lr"] = lr
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(mixed_seed(self.config.seed, self.step))
-            x, labels = self.batches[self.step]
-            rows, share = self.team.rows(len(labels))
-            x, labels = x[:, rows], labels[rows]
-            alone = self.team.size == 1
-            numbers = self.learn(x, labels) if alone else self._learn(x, labels, share)
-            arrival = Arrival(numbers)
+        place = ("dropout", self.config.seed, self.team.rank)
+        self.generator.manual_seed(mixed_seed(*place, self.step))
+        x, labels = self.batches[self.step]
+        rows, share = self.team.rows(len(labels))
+        x, labels = x[:, rows], labels[rows]
+        alone = self.team.size == 1
+        numbers = self.learn(x, labels) if alone else self._learn(x, labels, share)
+        arrival = Arrival(numbers)
         self.step += 1
         self.complete = True
         self.pending.append(Pending(self.step, lr, time.perf_counter() - begin, arrival))
@@ -182,18 +190,23 @@ class Run:
         correct = (predict(torch.cat(readouts)) == labels).sum()
         if not share:
             correct = torch.zeros_like(correct)
-        return self.team.total(torch.stack([loss.double(), correct.double()]))
+        loss = loss.double().masked_fill(self.broken > 0, math.nan)
+        return self.team.total(torch.stack([loss, correct.double()]))
 
     def update_weights(self, share: float) -> None:
         """Make an optimizer step, with gradients averaged over the processes.
 
+        A GPU, whose host would have to wait for an error, skips the step and all that follow.
+
         Raises:
-            ValueError: If it would make weights NaN or infinite (on a GPU, where to look at
-                values would mean to wait, the loss and every checkpoint are checked instead).
+            ValueError: If it would make weights NaN or infinite.
         """
         if self.averager is not None:
             self.averager.average(share)
-        if not machine.on_gpu(self.device):
+        if self.fused:
+            grads = [p.grad for p in self.model.parameters() if p.grad is not None]
+            skip_if_broken(grads, self.broken)
+        else:
             check_update(self.model, self.optimizer, self.step + 1)
         self.complete = False
         self.optimizer.step()
@@ -201,9 +214,10 @@ class Run:
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         """Yield after each backward pass of one batch, in the run's precision."""
+        run = accumulate_gradients if self.rule.update == "sequence" else sequence
         try:
             with self.autocast():
-                yield from sequence(
+                yield from run(
                     self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse
                 )
         except ValueError as error:

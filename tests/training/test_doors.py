@@ -62,9 +62,15 @@ def test_controls_have_a_range(seconds):
         Controls(lr=float("nan"))
 
 
-@pytest.mark.parametrize("device", ["mps", "meta", "xla", "cuda:-1", "", "cpu:x", None])
-def test_devices_that_are_not_supported_are_named(device):
-    with pytest.raises(ValueError, match=r"Expected a .*, but found"):
+@pytest.mark.parametrize("device", ["mps", "meta", "xla"])
+def test_devices_that_are_not_supported_say_so(device):
+    with pytest.raises(ValueError, match=rf"but found '{device}', which is not supported.*'cpu'"):
+        TrainConfig(device=device).torch_device()
+
+
+@pytest.mark.parametrize("device", ["cuda:-1", "", "cpu:x", None])
+def test_what_is_no_device_is_named(device):
+    with pytest.raises(ValueError, match=r"Expected a device such as 'cpu' or 'cuda', but found"):
         TrainConfig(device=device).torch_device()
 
 
