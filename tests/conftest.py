@@ -1,10 +1,7 @@
 """Shared fixtures: one thread for speed of small networks, and a folder of real images."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -37,9 +34,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def few() -> Dataset:
     """A hundred digits to train on, fifty to test."""
-    from saflab.data.dataset import Dataset
-    from saflab.data.images import digits
-
     data = digits()
     return Dataset(
         name="few digits",
@@ -54,8 +48,6 @@ def few() -> Dataset:
 
 @pytest.fixture
 def small() -> TrainConfig:
-    from saflab.training.config import TrainConfig
-
     return TrainConfig(
         model="mlp", channels=(16,), epochs=2, batch=20, steps=3, device="cpu", lr=0.05
     )
