@@ -111,7 +111,7 @@ class Run:
             raise ValueError(
                 "Expected at least one test image, but found none. Keep some images to test on."
             )
-        with torch.random.fork_rng(devices=[]), torch.no_grad(), self.autocast():
+        with torch.no_grad(), self.autocast():
             x, _ = self.batches[0]
             readout, _ = self.model(x[:1, :1], None, self.mode)
         if readout.shape[2:] != (classes,):
@@ -203,7 +203,7 @@ class Run:
         """
         if self.averager is not None:
             self.averager.average(share)
-        if self.fused:
+        if machine.on_gpu(self.device):
             grads = [p.grad for p in self.model.parameters() if p.grad is not None]
             skip_if_broken(grads, self.broken)
         else:

@@ -264,7 +264,7 @@ class Graph:
 
 
 class Recorded(Captured):
-    def __init__(self, function, device):
+    def __init__(self, function, device, generators):
         super().__init__(function, torch.device("cuda"))
         Graph.owner = self
 
@@ -307,7 +307,7 @@ def test_a_recorded_step_does_what_the_plain_step_does(rule, encoder, few, small
         small, rule=rule, encoder=encoder, batch=15, epochs=3, cuda_graph=True
     )
     results = []
-    for make in (lambda function, device: function, Recorded):
+    for make in (lambda function, device, generators: function, Recorded):
         monkeypatch.setattr(saflab.training.run, "Captured", make)
         run = training.run.Run(config, few, None)
         losses = []
