@@ -55,11 +55,19 @@ _HOMES = {
     "saflab.gradients": ("loss_fn", "predict", "sequence"),
     "saflab.models": ("MODELS", "build", "convnet", "mlp", "resnet", "vgg11"),
     "saflab.network": (
-        "LIF", "OTTT", "SAF", "Connection", "Conv2d", "Linear", "Network", "Synapse"),
+        "LIF",
+        "OTTT",
+        "SAF",
+        "Connection",
+        "Conv2d",
+        "Linear",
+        "Network",
+        "Synapse",
+    ),
     "saflab.neurons": ("SURROGATES", "LIFParams"),
     "saflab.rules": ("RULES", "mode_of"),
     "saflab.training": ("Controls", "TrainConfig", "fit", "pretrained"),
-}  # fmt: skip
+}
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [*_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -13,8 +13,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-__all__ = ["BusyError", "append_line", "leftovers", "locked", "replacing", "temporary_folder",
-           "write"]  # fmt: skip
+__all__ = [
+    "BusyError",
+    "append_line",
+    "leftovers",
+    "locked",
+    "replacing",
+    "temporary_folder",
+    "write",
+]
 
 
 class BusyError(RuntimeError):

@@ -29,8 +29,9 @@ def _init(network: Network, generator: torch.Generator | None = None) -> Network
         if target == network.readout:
             nn.init.normal_(layer.weight, 0.0, 0.01, generator)
         else:
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu",
-                                    generator=generator)  # fmt: skip
+            nn.init.kaiming_normal_(
+                layer.weight, mode="fan_out", nonlinearity="relu", generator=generator
+            )
         if layer.gain is not None:
             nn.init.ones_(layer.gain)
         if layer.bias is not None:

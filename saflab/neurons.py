@@ -185,7 +185,7 @@ class _Replaced(torch.autograd.Function):
 
 def swap(value: Tensor, path: Tensor) -> Tensor:
     """Return `value` in the forward pass with the gradient of `path` in the backward pass."""
-    return _Replaced.apply(path, value.detach(), None)  # type: ignore[no-any-return]
+    return _Replaced.apply(path, value.detach(), None)
 
 
 def rescale(x: Tensor, value: float, grad: float) -> Tensor:
@@ -229,7 +229,7 @@ def surrogate_derivative(x: Tensor, p: LIFParams) -> Tensor:
 
 
 def _heaviside(x: Tensor, derivative: Tensor) -> Tensor:
-    return _Replaced.apply(x, (x >= 0).to(x.dtype), derivative)  # type: ignore[no-any-return]
+    return _Replaced.apply(x, (x >= 0).to(x.dtype), derivative)
 
 
 def spike(x: Tensor, p: LIFParams) -> Tensor:

@@ -77,11 +77,23 @@ def run(environment: dict[str, str | None], paths: Sequence[Path]) -> tuple[int,
         mine = {k: v for k, v in os.environ.items() if k not in CHOICES and k != "SAFLAB_ISOLATED"}
         theirs = {k: v.format(trap=name) for k, v in environment.items() if v is not None}
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--nbval", "-p", "no:cacheprovider",
-             *map(str, paths)],
-            cwd=name, env=mine | theirs, capture_output=True, text=True, errors="replace",
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "--nbval",
+                "-p",
+                "no:cacheprovider",
+                *map(str, paths),
+            ],
+            cwd=name,
+            env=mine | theirs,
+            capture_output=True,
+            text=True,
+            errors="replace",
             check=False,
-        )  # fmt: skip
+        )
     return done.returncode, done.stdout + done.stderr
 
 

@@ -142,10 +142,12 @@ def _page(name: str, made: Pretrained) -> str:
             value = "; ".join(f"{v:.3f}" if isinstance(v, float) else str(v) for v in value)
         lines.append(f"- **{key}**: {f'{value:.4g}' if isinstance(value, float) else value}")
     lines += [
-        "", "It knows centred digits of 8×8 pixels, white on black, in 17 grey levels, and nothing "
+        "",
+        "It knows centred digits of 8×8 pixels, white on black, in 17 grey levels, and nothing "
         "else: it answers with a digit to any image. Sums are exact for T ≤ 8 in float32, and for "
-        "T ≤ 20 in float64; at another λ than a power of 1/2 they round as in any network.", "",
-    ]  # fmt: skip
+        "T ≤ 20 in float64; at another λ than a power of 1/2 they round as in any network.",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -243,9 +243,13 @@ def _pass_on(module: nn.Module, x: Tensor) -> Tensor:
         return module(x)
     if isinstance(module, nn.AvgPool2d):
         return F.avg_pool2d(
-            x, module.kernel_size, module.stride, module.padding, module.ceil_mode,
+            x,
+            module.kernel_size,
+            module.stride,
+            module.padding,
+            module.ceil_mode,
             divisor_override=1,
-        )  # fmt: skip
+        )
     if isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
         return x.sum((-2, -1), keepdim=True)
     raise ValueError(

@@ -172,13 +172,14 @@ def _drift_claims() -> list[Claim]:
     return [
         Claim("Step updates, lr 0: no drift", fixed, 1, fixed <= TOLERANCE),
         Claim(
-            "Step updates, lr 1, closed form: equal at t = 1, then drift", first, 1,
-            first <= TOLERANCE and 0.001 < later < 0.9, f"cosines {cosines}",
+            "Step updates, lr 1, closed form: equal at t = 1, then drift",
+            first,
+            1,
+            first <= TOLERANCE and 0.001 < later < 0.9,
+            f"cosines {cosines}",
         ),
-        Claim(
-            "Step updates, lr 1, recursive form: no drift", recursive, 1, recursive <= TOLERANCE
-        ),
-    ]  # fmt: skip
+        Claim("Step updates, lr 1, recursive form: no drift", recursive, 1, recursive <= TOLERANCE),
+    ]
 
 
 def _exact_bits(rng: random.Random) -> Claim:

@@ -20,7 +20,7 @@ _MESSAGES = (
     (r"unrecognized arguments: (.+)", "options of this command", r"\1"),
     (r"the following arguments are required: (.+)", r"\1", "none"),
     (r"argument (.+?): Expected (.+), but found (.+)", r"\2 for \1", r"\3"),
-)  # fmt: skip
+)
 
 
 def _cut(text: str) -> str:

@@ -45,8 +45,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     grade.add_argument(
         "--from", dest="source", type=path, help="take over submissions from this folder first"
     )
-    grade.add_argument("--jobs", type=at_least(1, 1024), default=os.cpu_count() or 1, metavar="N",
-                       help="sandboxes at once")  # fmt: skip
+    grade.add_argument(
+        "--jobs",
+        type=at_least(1, 1024),
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="sandboxes at once",
+    )
     grade.add_argument(
         "--data", type=path, help="folder with CIFAR-10 for the labs (default: digits)"
     )

@@ -64,8 +64,13 @@ class Display:
 
     def _step(self, event: StepEnd) -> None:
         if self.bar is None:
-            self.bar = tqdm(total=event.steps, initial=event.step - 1, unit="step", leave=False,
-                            disable=not shows_progress())  # fmt: skip
+            self.bar = tqdm(
+                total=event.steps,
+                initial=event.step - 1,
+                unit="step",
+                leave=False,
+                disable=not shows_progress(),
+            )
         self.bar.update()
         self.bar.set_postfix(loss=f"{event.loss:.3f}", acc=f"{event.accuracy:.2f}")
 

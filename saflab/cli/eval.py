@@ -40,14 +40,19 @@ def run(options: argparse.Namespace) -> int:
     test = (data.test_images, data.test_labels)
     found = evaluate(model, *test, inputs, rule=rule)
     result: dict[str, Any] = {
-        "accuracy": found.accuracy, "images": found.images, "firing_rates": found.firing_rates,
-    }  # fmt: skip
+        "accuracy": found.accuracy,
+        "images": found.images,
+        "firing_rates": found.firing_rates,
+    }
     energy = found.energy() if options.energy else None
     if energy:
         result["energy"] = {
-            **asdict(energy), "spiking_nj": energy.spiking_nj, "synaptic_nj": energy.synaptic_nj,
-            "update_nj": energy.update_nj, "dense_nj": energy.dense_nj,
-        }  # fmt: skip
+            **asdict(energy),
+            "spiking_nj": energy.spiking_nj,
+            "synaptic_nj": energy.synaptic_nj,
+            "update_nj": energy.update_nj,
+            "dense_nj": energy.dense_nj,
+        }
     if options.compare:
         result |= asdict(compare(model, *test, inputs))
     if options.json:

@@ -15,10 +15,27 @@ __all__ = ["Output", "careful_output", "shows_progress"]
 
 # What an encoding without these characters shows instead.
 _ASCII = {
-    "±": "+-", "–": "-", "−": "-", "→": "->", "×": "x", "…": "...", "λ": "lambda", "τ": "tau",
-    "≥": ">=", "≤": "<=", "·": "*", "ℓ": "l", "√": "sqrt", "Σ": "sum", "Λ": "Lambda", "∞": "inf",
-    "“": '"', "”": '"', "’": "'", "‖": "||",
-}  # fmt: skip
+    "±": "+-",
+    "–": "-",
+    "−": "-",
+    "→": "->",
+    "×": "x",
+    "…": "...",
+    "λ": "lambda",
+    "τ": "tau",
+    "≥": ">=",
+    "≤": "<=",
+    "·": "*",
+    "ℓ": "l",
+    "√": "sqrt",
+    "Σ": "sum",
+    "Λ": "Lambda",
+    "∞": "inf",
+    "“": '"',
+    "”": '"',
+    "’": "'",
+    "‖": "||",
+}
 
 
 def _spelled(error: UnicodeError) -> tuple[str, int]:

@@ -37,8 +37,7 @@ def run(options: argparse.Namespace) -> int:
         count = (
             f"{len(mine)} of {len(lesson.exercises)} solved" if lesson.exercises else "by a teacher"
         )
-        print(f"{lesson.name:24} {count:13}  {shown:>7}"
-              f"  {'done' if complete else ''}".rstrip())  # fmt: skip
+        print(f"{lesson.name:24} {count:13}  {shown:>7}  {'done' if complete else ''}".rstrip())
     print(f"{right} of {total} exercises solved; {left} of {minutes} minutes left.")
     path = state_file()
     off = "Not kept: SAFLAB_STATE is empty, this is a test run, or you have no home folder."

@@ -65,8 +65,12 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     for field in fields(TrainConfig):
         flag, default = f"--{field.name.replace('_', '-')}", field.default
         if field.name == "augmentation":
-            parser.add_argument("--no-augmentation", dest="augmentation", action="store_false",
-                                help="train on the images as they are")  # fmt: skip
+            parser.add_argument(
+                "--no-augmentation",
+                dest="augmentation",
+                action="store_false",
+                help="train on the images as they are",
+            )
         elif default is False:
             parser.add_argument(flag, action="store_true", help=_HELP[field.name])
         elif field.name == "channels":
@@ -75,34 +79,65 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
             kind = seed if field.name == "seed" else kinds.get(type(default), str)
             shown = "" if default is None else f" (default {default})"
             parser.add_argument(
-                flag, type=kind, default=default, help=_HELP[field.name] + shown,
+                flag,
+                type=kind,
+                default=default,
+                help=_HELP[field.name] + shown,
                 metavar={whole: "N", seed: "N", real: "X"}.get(kind, "NAME"),
-            )  # fmt: skip
+            )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.description = DESCRIPTION
     _add_config(parser)
-    parser.add_argument("--tau", type=real, metavar="X",
-                        help="time constant in steps, in place of --decay")  # fmt: skip
-    parser.add_argument("--data", default="auto", metavar="NAME", help="auto, cifar10, cifar100, "
-                        "digits, or recordings: nmnist, dvsgesture, cifar10dvs")  # fmt: skip
-    parser.add_argument("--root", type=path, metavar="FOLDER",
-                        help="folder with the data (default: SAFLAB_DATA, ./data, …)")  # fmt: skip
+    parser.add_argument(
+        "--tau", type=real, metavar="X", help="time constant in steps, in place of --decay"
+    )
+    parser.add_argument(
+        "--data",
+        default="auto",
+        metavar="NAME",
+        help="auto, cifar10, cifar100, digits, or recordings: nmnist, dvsgesture, cifar10dvs",
+    )
+    parser.add_argument(
+        "--root",
+        type=path,
+        metavar="FOLDER",
+        help="folder with the data (default: SAFLAB_DATA, ./data, …)",
+    )
     parser.add_argument("--download", action="store_true", help="download missing data")
-    parser.add_argument("--limit", type=at_least(0), metavar="N",
-                        help="number of training images; 0 takes all")  # fmt: skip
-    parser.add_argument("--seeds", type=at_least(1, _SEEDS), default=1, metavar="N",
-                        help="train N seeds, report mean ± sd")  # fmt: skip
-    parser.add_argument("--out", type=path, metavar="FOLDER", help="folder for checkpoint and log "
-                        "(default: a new one in runs, to which runs/latest points)")  # fmt: skip
+    parser.add_argument(
+        "--limit", type=at_least(0), metavar="N", help="number of training images; 0 takes all"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=at_least(1, _SEEDS),
+        default=1,
+        metavar="N",
+        help="train N seeds, report mean ± sd",
+    )
+    parser.add_argument(
+        "--out",
+        type=path,
+        metavar="FOLDER",
+        help="folder for checkpoint and log "
+        "(default: a new one in runs, to which runs/latest points)",
+    )
     old = parser.add_mutually_exclusive_group()
-    old.add_argument("--resume", action="store_true",
-                     help="go on from the checkpoint in --out (default: runs/latest)")  # fmt: skip
+    old.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint in --out (default: runs/latest)",
+    )
     old.add_argument("--overwrite", action="store_true", help="replace the run in --out")
-    parser.add_argument("--save-every", type=real, default=30.0, metavar="S",
-                        help="seconds between checkpoints (default 30)")  # fmt: skip
+    parser.add_argument(
+        "--save-every",
+        type=real,
+        default=30.0,
+        metavar="S",
+        help="seconds between checkpoints (default 30)",
+    )
     parser.add_argument("--eval-last", action="store_true", help="test after the last epoch alone")
 
 
@@ -143,9 +178,10 @@ def _controls(options: argparse.Namespace) -> Controls:
     from saflab.training.events import Controls
 
     return Controls(
-        save_every=options.save_every, evaluate_all=not options.eval_last,
+        save_every=options.save_every,
+        evaluate_all=not options.eval_last,
         overwrite=options.overwrite,
-    )  # fmt: skip
+    )
 
 
 def _train(configs: list[TrainConfig], options: argparse.Namespace) -> int:
@@ -236,8 +272,9 @@ def _train_one(
 
     controls, leads, accuracy = _controls(options), team().leads, 0.0
     # Several processes cannot agree on a step at which to stop: the first stops, saves and leaves.
-    events = fit(config, data, out=out if leads or resume else None, controls=controls,
-                 resume=resume)  # fmt: skip
+    events = fit(
+        config, data, out=out if leads or resume else None, controls=controls, resume=resume
+    )
     show = Display(config, out, resume=resume) if leads else None
     with stopping(controls.stop if leads else _wait, at_once=team().size == 1) as received:
         try:

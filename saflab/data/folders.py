@@ -10,9 +10,18 @@ __all__ = ["is_hidden", "printable", "visible", "visible_files"]
 
 # What systems, browsers of files and notebooks leave beside data, without a dot in front.
 _LEFT_BY_SYSTEMS = frozenset(
-    ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "icon\r", "@eadir",
-     "lost+found", "system volume information")
-)  # fmt: skip
+    (
+        "__macosx",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "$recycle.bin",
+        "icon\r",
+        "@eadir",
+        "lost+found",
+        "system volume information",
+    )
+)
 
 
 def is_hidden(name: str) -> bool:

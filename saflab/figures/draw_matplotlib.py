@@ -43,7 +43,7 @@ def card(ax: Axes) -> None:
     """Give `ax` the course's card: light paper, dark ink, no box."""
     figure = ax.get_figure()
     if figure is not None:
-        figure.patch.set_facecolor(PAPER)  # type: ignore[union-attr]
+        figure.patch.set_facecolor(PAPER)
     ax.set_facecolor(PAPER)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)

@@ -72,9 +72,13 @@ class Carrier:
         if signal.constant:
             return self._constant(synapse, ready, signal.value)
         return synapse(
-            signal.value, ready, signal.path, values=self.values, grads=self.grads,
+            signal.value,
+            ready,
+            signal.path,
+            values=self.values,
+            grads=self.grads,
             fused=self.mode.fused,
-        )  # fmt: skip
+        )
 
     def _constant(self, synapse: Synapse, ready: Prepared, x: Tensor) -> Tensor:
         """Return (W x + b)·values[t]: computed once per sequence, since both are always on."""
@@ -91,9 +95,14 @@ class Carrier:
 
     def _scan(self, current: Tensor, state: Any) -> tuple[Any, Any]:
         return scan(
-            self.form, current, state, self.neuron, start=self.start, impl=self.mode.impl,
+            self.form,
+            current,
+            state,
+            self.neuron,
+            start=self.start,
+            impl=self.mode.impl,
             detach_reset=self.mode.detach_reset,
-        )  # fmt: skip
+        )
 
     def read(self, current: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return o[t] of each step, and Û_out of the last."""

@@ -63,7 +63,7 @@ def standardise(weight: Tensor, gain: Tensor, eps: float = 1e-4) -> Tensor:
 
     Reference: Xiao et al., arXiv:2210.04195 (unbiased variance).
     """
-    return _Standardise.apply(weight, gain, eps)  # type: ignore[no-any-return]
+    return _Standardise.apply(weight, gain, eps)
 
 
 class _Weighted(nn.Module):
@@ -148,9 +148,18 @@ class Conv2d(_Weighted, nn.Conv2d):
     ) -> tuple[Tensor | None, Tensor | None]:
         """Return the gradients of the input and of W, the latter taken at `path`."""
         g_in, g_weight, _ = torch.ops.aten.convolution_backward(
-            grad, path, weight, None, self.stride, self.padding, self.dilation, False, [0, 0],
-            self.groups, [*needed, False],
-        )  # fmt: skip
+            grad,
+            path,
+            weight,
+            None,
+            self.stride,
+            self.padding,
+            self.dilation,
+            False,
+            [0, 0],
+            self.groups,
+            [*needed, False],
+        )
         return g_in, g_weight
 
 
@@ -175,10 +184,14 @@ class _AvgPool(torch.autograd.Function):
 def pool(x: Tensor, module: nn.AvgPool2d) -> Tensor:
     """Return the average pooling of `x`, (B, C, H, W), by `module`."""
     options = (
-        _pair(module.kernel_size), _pair(module.stride), _pair(module.padding), module.ceil_mode,
-        module.count_include_pad, module.divisor_override,
-    )  # fmt: skip
-    return _AvgPool.apply(x, options)  # type: ignore[no-any-return]
+        _pair(module.kernel_size),
+        _pair(module.stride),
+        _pair(module.padding),
+        module.ceil_mode,
+        module.count_include_pad,
+        module.divisor_override,
+    )
+    return _AvgPool.apply(x, options)
 
 
 class Scale(nn.Module):

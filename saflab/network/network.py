@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -61,9 +61,13 @@ class NetworkState:
     def copy(self) -> NetworkState:
         """Return a state of its own that shares the tensors."""
         return NetworkState(
-            self.t, self.input, list(self.neurons), list(self.signals), self.readout,
+            self.t,
+            self.input,
+            list(self.neurons),
+            list(self.signals),
+            self.readout,
             [dict(masks) for masks in self.masks],
-        )  # fmt: skip
+        )
 
 
 class Network(nn.Module):
@@ -101,7 +105,7 @@ class Network(nn.Module):
         """Yield index, source and synapse of each connection into a population."""
         for index, (source, end) in enumerate(self.ends):
             if end == target:
-                yield index, source, self.synapses[index]  # type: ignore[misc]
+                yield index, source, cast(Synapse, self.synapses[index])
 
     def prepare(self, *, hold: bool = False) -> list[Prepared]:
         """Return all synapses made ready for one sequence (`hold`: see `Prepared`).
@@ -111,7 +115,9 @@ class Network(nn.Module):
                 hook would not be called.
         """
         named = self.synapses.named_children()
-        return [synapse.prepare(hold=hold, name=f"synapses.{k}") for k, synapse in named]  # type: ignore[operator]
+        return [
+            cast(Synapse, synapse).prepare(hold=hold, name=f"synapses.{k}") for k, synapse in named
+        ]
 
     def zero_state(self) -> NetworkState:
         """Return the state before the first step."""
@@ -183,9 +189,10 @@ class Network(nn.Module):
         for target in range(1, self.readout):
             current = self._current(target, signals, carrier, prepared)
             self._release(signals, target)
-            signals[target], state.neurons[target] = carrier.fire(current, state.neurons[target])
+            signal, state.neurons[target] = carrier.fire(current, state.neurons[target])
+            signals[target] = signal
             if observe:
-                observe(target, current, signals[target].value)  # type: ignore[union-attr]
+                observe(target, current, signal.value)
         current = self._current(self.readout, signals, carrier, prepared)
         current = current.float() if current.element_size() < 4 else current
         if machine.on_gpu(x.device):
@@ -196,7 +203,8 @@ class Network(nn.Module):
         if observe:
             observe(self.readout, current, o)
         for source in self.fed_back:
-            state.signals[source] = carrier.keep(signals[source])  # type: ignore[arg-type]
+            signal = signals[source]
+            state.signals[source] = None if signal is None else carrier.keep(signal)
         state.t += x.shape[0]
         return o
 

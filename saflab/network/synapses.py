@@ -64,8 +64,12 @@ def _has_own_forward(module: nn.Module) -> bool:
 def _check_hooks(module: nn.Module | None, name: str) -> None:
     if not isinstance(module, _UNCALLED):
         return
-    kinds = (module._forward_pre_hooks, module._forward_hooks, module._backward_hooks,
-             module._backward_pre_hooks)  # fmt: skip
+    kinds = (
+        module._forward_pre_hooks,
+        module._forward_hooks,
+        module._backward_hooks,
+        module._backward_pre_hooks,
+    )
     for hook in (hook for hooks in kinds for hook in hooks.values()):
         if not isinstance(hook, REPARAMETRISE):
             raise ValueError(
@@ -244,7 +248,7 @@ class Synapse(nn.Module):
                 dtype = torch.get_autocast_dtype(device)
                 x, y, weight = x.to(dtype), y.to(dtype), weight.to(dtype)
                 bias = None if bias is None else bias.to(dtype)
-            return _TwoPaths.apply(x, y, weight, bias, layer)  # type: ignore[no-any-return]
+            return _TwoPaths.apply(x, y, weight, bias, layer)
         with torch.no_grad():
             x = layer.apply_to(x, weight, bias)
         return swap(x, layer.apply_to(y, weight, bias))

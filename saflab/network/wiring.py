@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -19,18 +19,27 @@ Wiring = list[list[Any]]
 
 def wiring(network: Network) -> Wiring:
     """Return the connections of a network as plain data: source, target, modules in order."""
-    return [
-        [source, target, [_describe(m) for m in (*synapse.before, synapse.layer) if m is not None]]  # type: ignore[misc,union-attr]
-        for (source, target), synapse in zip(network.ends, network.synapses, strict=True)
-    ]
+    pairs = zip(network.ends, network.synapses, strict=True)
+    return [[source, target, _modules(cast(Synapse, s))] for (source, target), s in pairs]
+
+
+def _modules(synapse: Synapse) -> list[list[Any]]:
+    layers = [] if synapse.layer is None else [synapse.layer]
+    return [_describe(module) for module in (*synapse.before, *layers)]
 
 
 def _describe(module: nn.Module) -> list[Any]:
     if isinstance(module, Linear):
         given = [module.in_features, module.out_features, module.bias is not None]
     elif isinstance(module, Conv2d):
-        given = [module.in_channels, module.out_channels, list(module.kernel_size),
-                 list(module.stride), list(module.padding), module.bias is not None]  # fmt: skip
+        given = [
+            module.in_channels,
+            module.out_channels,
+            list(module.kernel_size),
+            list(module.stride),
+            list(module.padding),
+            module.bias is not None,
+        ]
     elif isinstance(module, nn.AvgPool2d):
         given = [module.kernel_size, module.stride, module.padding]
         given = [list(v) if isinstance(v, tuple) else v for v in given]
@@ -45,8 +54,10 @@ def _describe(module: nn.Module) -> list[Any]:
 
 def rebuild(wires: Wiring, neuron: LIFParams) -> Network:
     """Return the network that `wiring` described, its weights not yet set."""
-    kinds = {kind.__name__: kind for kind in
-             (Linear, Conv2d, nn.AvgPool2d, Scale, nn.Flatten, nn.Identity)}  # fmt: skip
+    kinds = {
+        kind.__name__: kind
+        for kind in (Linear, Conv2d, nn.AvgPool2d, Scale, nn.Flatten, nn.Identity)
+    }
     with torch.device("meta"):  # where an initial value costs no draw
         connections = [
             Connection(source, target, Synapse(*(_built(kinds[k], given) for k, given in modules)))

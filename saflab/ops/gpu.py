@@ -77,9 +77,15 @@ def _saf_room(currents: Tensor, before: Tensor, keep: bool) -> tuple[Tensor, Ten
 
 @custom_op("saflab::saf", mutates_args=())
 def _saf(
-    currents: Tensor, before: Tensor, decay: float, threshold: float, surrogate: str,
-    slope: float, total: float, keep: bool,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    currents: Tensor,
+    before: Tensor,
+    decay: float,
+    threshold: float,
+    surrogate: str,
+    slope: float,
+    total: float,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Û[1..C], â[0] → â[1..C], â[C] unrounded where that differs, σ'[1..C] if `keep`.
 
     `total` is Λ of the steps before, for the clamp surrogate.
@@ -88,14 +94,22 @@ def _saf(
     out, last, kept = _saf_room(currents, before, keep)
     before = _like(before, currents[0], before.dtype)
     _launch(
-        kernels.saf_forward, currents, before, out, last, kept, TOTAL=total, KEEP=keep,
-        LAST=last.numel() > 0, **_neuron(decay, threshold, surrogate, slope),
-    )  # fmt: skip
+        kernels.saf_forward,
+        currents,
+        before,
+        out,
+        last,
+        kept,
+        TOTAL=total,
+        KEEP=keep,
+        LAST=last.numel() > 0,
+        **_neuron(decay, threshold, surrogate, slope),
+    )
     return out, last, kept
 
 
 @_saf.register_fake
-def _(currents, before, decay, threshold, surrogate, slope, total, keep):  # type: ignore[no-untyped-def]
+def _(currents, before, decay, threshold, surrogate, slope, total, keep):
     return _saf_room(_flat(currents), before, keep)
 
 
@@ -126,22 +140,38 @@ def _ottt_room(currents: Tensor, u: Tensor, keep: bool) -> tuple[Tensor, ...]:
 
 @custom_op("saflab::ottt", mutates_args=())
 def _ottt(
-    currents: Tensor, u: Tensor, s: Tensor, a: Tensor, decay: float, threshold: float,
-    surrogate: str, slope: float, keep: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    currents: Tensor,
+    u: Tensor,
+    s: Tensor,
+    a: Tensor,
+    decay: float,
+    threshold: float,
+    surrogate: str,
+    slope: float,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """I[1..C], u, s, â → s[1..C], â[1..C], u[C], â[C] unrounded, σ'[1..C] if `keep`."""
     currents = _flat(currents)
     spikes, traces, u_last, a_last, kept = _ottt_room(currents, u, keep)
     before = (_like(x, currents[0], u.dtype) for x in (u, s, a))
     _launch(
-        kernels.ottt_forward, currents, *before, spikes, traces, u_last, a_last, kept,
-        KEEP=keep, LAST=a_last.numel() > 0, **_neuron(decay, threshold, surrogate, slope),
-    )  # fmt: skip
+        kernels.ottt_forward,
+        currents,
+        *before,
+        spikes,
+        traces,
+        u_last,
+        a_last,
+        kept,
+        KEEP=keep,
+        LAST=a_last.numel() > 0,
+        **_neuron(decay, threshold, surrogate, slope),
+    )
     return spikes, traces, u_last, a_last, kept
 
 
 @_ottt.register_fake
-def _(currents, u, s, a, decay, threshold, surrogate, slope, keep):  # type: ignore[no-untyped-def]
+def _(currents, u, s, a, decay, threshold, surrogate, slope, keep):
     return _ottt_room(_flat(currents), u, keep)
 
 
@@ -171,22 +201,35 @@ def _lif_room(currents: Tensor, u: Tensor, keep: bool) -> tuple[Tensor, Tensor, 
 
 @custom_op("saflab::lif", mutates_args=())
 def _lif(
-    currents: Tensor, u: Tensor, s: Tensor, decay: float, threshold: float, surrogate: str,
-    slope: float, detach_reset: bool, keep: bool,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    currents: Tensor,
+    u: Tensor,
+    s: Tensor,
+    decay: float,
+    threshold: float,
+    surrogate: str,
+    slope: float,
+    detach_reset: bool,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
     """I[1..C], u, s → s[1..C], u[C], σ'[1..C] if `keep`."""
     currents = _flat(currents)
     spikes, u_last, kept = _lif_room(currents, u, keep)
     before = (_like(x, currents[0], u.dtype) for x in (u, s))
     _launch(
-        kernels.lif_forward, currents, *before, spikes, u_last, kept, KEEP=keep,
+        kernels.lif_forward,
+        currents,
+        *before,
+        spikes,
+        u_last,
+        kept,
+        KEEP=keep,
         **_neuron(decay, threshold, surrogate, slope),
-    )  # fmt: skip
+    )
     return spikes, u_last, kept
 
 
 @_lif.register_fake
-def _(currents, u, s, decay, threshold, surrogate, slope, detach_reset, keep):  # type: ignore[no-untyped-def]
+def _(currents, u, s, decay, threshold, surrogate, slope, detach_reset, keep):
     return _lif_room(_flat(currents), u, keep)
 
 
@@ -198,10 +241,17 @@ def _lif_backward(
     kept = _flat(kept)
     out, u_out, s_out = _lif_backward_room(kept, g_u)
     _launch(
-        kernels.lif_backward, kept, _like(g_spikes, kept, kept.dtype),
-        _like(g_u, kept[0], g_u.dtype), out, u_out, s_out,
-        DECAY=decay, THRESHOLD=threshold, DETACH=detach_reset,
-    )  # fmt: skip
+        kernels.lif_backward,
+        kept,
+        _like(g_spikes, kept, kept.dtype),
+        _like(g_u, kept[0], g_u.dtype),
+        out,
+        u_out,
+        s_out,
+        DECAY=decay,
+        THRESHOLD=threshold,
+        DETACH=detach_reset,
+    )
     return out, u_out, s_out
 
 
@@ -211,7 +261,7 @@ def _lif_backward_room(kept: Tensor, g_u: Tensor) -> tuple[Tensor, Tensor, Tenso
 
 
 @_lif_backward.register_fake
-def _(kept, g_spikes, g_u, decay, threshold, detach_reset):  # type: ignore[no-untyped-def]
+def _(kept, g_spikes, g_u, decay, threshold, detach_reset):
     return _lif_backward_room(_flat(kept), g_u)
 
 

@@ -23,8 +23,15 @@ class CheckpointError(ValueError):
 
 
 # What a run and an imported network hold; a run has more, to be resumed.
-_NETWORK = {"config": dict, "shape": list, "classes": list, "data": str, "mean": list, "std": list,
-            "model": dict}  # fmt: skip
+_NETWORK = {
+    "config": dict,
+    "shape": list,
+    "classes": list,
+    "data": str,
+    "mean": list,
+    "std": list,
+    "model": dict,
+}
 _RUN = {"images": int, "optimizer": dict, "step": int, "sums": list, "history": list}
 
 

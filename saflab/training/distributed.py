@@ -119,9 +119,12 @@ def members(device: torch.device) -> Iterator[Team]:
             # torchrun's store outlives a restart, and with it the addresses of the dead.
             attempt = f"saflab/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}/{size}"
             dist.init_process_group(
-                backend, timeout=TIMEOUT, store=PrefixStore(attempt, store), rank=rank,
+                backend,
+                timeout=TIMEOUT,
+                store=PrefixStore(attempt, store),
+                rank=rank,
                 world_size=size,
-            )  # fmt: skip
+            )
         yield team()
         with _together():
             dist.barrier()  # who leaves early breaks connections that others still close

@@ -66,8 +66,11 @@ def save_pretrained(path: Path, made: Pretrained) -> None:
     network, inputs, card = made
     neuron = {"decay": network.neuron.decay, "threshold": network.neuron.threshold}
     about = {
-        "wiring": wiring(network), "neuron": neuron, "inputs": vars(inputs), "card": card,
-    }  # fmt: skip
+        "wiring": wiring(network),
+        "neuron": neuron,
+        "inputs": vars(inputs),
+        "card": card,
+    }
     with replacing(path) as temporary:
         text = {"saflab": json.dumps(about, ensure_ascii=False)}
         temporary.write_bytes(save(network.state_dict(), text))

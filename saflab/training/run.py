@@ -246,9 +246,14 @@ class Run:
             new = (loss * size, correct, seconds)
             self.sums = [a + b for a, b in zip(self.sums, new, strict=True)]
             yield StepEnd(
-                epoch=epoch + 1, step=step, steps=self.total, loss=loss, accuracy=correct / size,
-                lr=lr, seconds=seconds,
-            )  # fmt: skip
+                epoch=epoch + 1,
+                step=step,
+                steps=self.total,
+                loss=loss,
+                accuracy=correct / size,
+                lr=lr,
+                seconds=seconds,
+            )
 
     def evaluate(self) -> Evaluation:
         """Return accuracy and firing rates on the test images."""

@@ -150,16 +150,24 @@ def _chain(synapse: Synapse, shape: Shape) -> Chain:
             if len(shape) > 1:
                 flat = nir.Flatten(
                     # Counted from the end, so that a batch dimension in front changes nothing.
-                    input_type={"input": np.array(shape)}, start_dim=-len(shape), end_dim=-1
-                )  # fmt: skip
+                    input_type={"input": np.array(shape)},
+                    start_dim=-len(shape),
+                    end_dim=-1,
+                )
                 chain.append(("flatten", flat))
                 shape = _flat(shape)
         elif isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
             kernel, stride = _pooling(module, shape)
             chain.append(
-                ("pool", nir.AvgPool2d(kernel_size=np.array(kernel), stride=np.array(stride),
-                                       padding=np.array((0, 0))))
-            )  # fmt: skip
+                (
+                    "pool",
+                    nir.AvgPool2d(
+                        kernel_size=np.array(kernel),
+                        stride=np.array(stride),
+                        padding=np.array((0, 0)),
+                    ),
+                )
+            )
             extents = zip(shape[1:], kernel, stride, strict=True)
             shape = (*shape[:1], *((n - k) // s + 1 for n, k, s in extents))
         elif not isinstance(module, SequenceDropout | nn.Identity):
