@@ -46,7 +46,7 @@ def test_a_signal_saves_the_step_it_comes_in(name, event_number, tmp_path, monke
     folder = (tmp_path / "runs" / "latest").resolve()
     log = [json.loads(x) for x in (folder / "log.jsonl").read_text().splitlines()]
     steps = [line["step"] for line in log if line["event"] == StepEnd.__name__]
-    assert checkpoints.load(folder)["step"] == max(steps)
+    assert checkpoints.load(folder)["step"] == max(steps) <= event_number
     command = re.search(r"^  saflab (.*--resume)$", told, re.MULTILINE)
     monkeypatch.setattr(training, "fit", real)
     assert cli.main(shlex.split(command[1])) == 0
