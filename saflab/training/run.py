@@ -226,7 +226,7 @@ class Run:
             self.averager.average(share)
         named = self.model.named_parameters()
         grads = [(name, p.grad) for name, p in named if p.grad is not None]
-        if self.fused:
+        if self.fused or machine.on_gpu(self.device):
             skip_if_broken([grad for _, grad in grads], self.broken)
         else:
             remedy = "Lower the learning rate; the weights are those before this update."
@@ -236,9 +236,12 @@ class Run:
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         """Yield after each backward pass of one batch, in the run's precision."""
-        run = accumulate_gradients if self.rule.update == "sequence" else sequence
+        batch = (self.model, x, labels, self.rule)
         with self.autocast():
-            yield from run(self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse)
+            if self.rule.update == "sequence":
+                yield accumulate_gradients(*batch, mode=self.mode, mse=self.config.mse)
+            else:
+                yield from sequence(*batch, mode=self.mode, mse=self.config.mse)
 
     def autocast(self) -> torch.autocast:
         """Return the context of the run's precision."""

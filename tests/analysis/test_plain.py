@@ -38,7 +38,8 @@ def test_the_library_is_the_formulas(rule, trace, seed, kind, wiring, steps, tie
     torch.manual_seed(seed)
     network = random_network(rng, kind, wiring)
     x = torch.randn(steps, 2, *((5,) if kind == "linear" else (5, 4, 4)), dtype=torch.float64)
-    if ties:
+    # A sum of rates that is 0 but for rounding lies on the edge of the clamp, on either side.
+    if ties and rule != "spike_representation":
         x, network = (x * 2).round() / 2, dyadic(network)
     y = torch.randint(4, (2,))
     switches = {"trace": trace} if rule in ("ottt_a", "saf_e") else {}
