@@ -2,8 +2,15 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# The order of the tests: as written, or drawn anew with ORDER=random (the seed is printed).
+ORDER  ?= fixed
+SHUFFLE := $(if $(filter random,$(ORDER)),,-p no:randomly)
+PYTEST := $(BIN)/python -m pytest -q
+# Older processors, as PyTorch, oneDNN and MKL emulate them.
+SSE4   := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_ENABLE_INSTRUCTIONS=SSE4_2
+AVX2   := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
 
-.PHONY: lab test lint verify notebooks site package clean
+.PHONY: lab test lint verify processors notebooks site package clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"Expected Python 3.11 or later, but found {sys.version.split()[0]}. Use make PYTHON=python3.12"'
@@ -16,8 +23,15 @@ lab: $(VENV)/.installed
 
 test: $(VENV)/.installed lint
 	$(BIN)/saflab verify --cases 5
-	$(BIN)/python -m pytest -q tests
-	if ls notebooks/*.ipynb >/dev/null 2>&1; then $(BIN)/python -m pytest -q --nbval notebooks; fi
+	$(PYTEST) $(SHUFFLE) tests
+	$(PYTEST) --nbval notebooks instructor
+
+# The notebooks, and the tests that depend on rounding, as on older processors.
+processors: $(VENV)/.installed
+	$(SSE4) $(PYTEST) -m rounding tests
+	$(SSE4) $(PYTEST) --nbval notebooks instructor
+	$(AVX2) $(PYTEST) -m rounding tests
+	$(AVX2) $(PYTEST) --nbval notebooks instructor
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check saflab benchmarks tools tests

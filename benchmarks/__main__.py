@@ -46,12 +46,16 @@ def _step(options: argparse.Namespace) -> int:
 
     precisions = ["float32", "bfloat16"] if options.all else [options.precision]
     for precision in precisions:
-        result = step.run(
-            device=options.device, precision=precision, steps=options.steps, rows=options.rows,
+        settings = step.Settings(
+            device=options.device,
+            precision=precision,
             batch=options.batch or (128 if options.device == "cuda" else 16),
-            rounds=options.rounds, memory=not options.no_memory,
-            out=report.FOLDER / f"{options.device}_{precision}.json",
-        )  # fmt: skip
+            steps=options.steps,
+            rounds=options.rounds,
+            memory=not options.no_memory,
+        )
+        out = report.FOLDER / f"{options.device}_{precision}.json"
+        result = step.run(settings, rows=options.rows, out=out)
         print(report.table(result))
     return report.run() if options.all else 0
 

@@ -20,10 +20,9 @@ __all__ = ["events", "run", "table"]
 
 RULES = ("saf_e", "saf_f", "ottt_a", "bptt")
 OPTIONS = [
-    "--data", "cifar10", "--limit", "10000", "--channels", "32", "64", "128", "--steps", "4",
-    "--epochs", "5", "--batch", "50", "--no-augmentation", "--device", "cpu",
-    "--eval-last",
-]  # fmt: skip
+    *("--data", "cifar10", "--limit", "10000", "--channels", "32", "64", "128", "--steps", "4"),
+    *("--epochs", "5", "--batch", "50", "--no-augmentation", "--device", "cpu", "--eval-last"),
+]
 RESULT = Path("assets/lab.json")
 
 
@@ -36,8 +35,8 @@ def _one(rule: str, folder: Path, root: list[str]) -> dict[str, Any]:
     out = folder / rule
     command = [sys.executable, "-m", "saflab", "train", "--rule", rule, "--out", str(out)]
     subprocess.run([*command, *OPTIONS, *root], check=True)
-    told = events(out / "log.jsonl")
-    epochs = [e for e in told if e["event"] == "EpochEnd"]
+    logged = events(out / "log.jsonl")
+    epochs = [e for e in logged if e["event"] == "EpochEnd"]
     return {
         "rule": rule,
         "test_accuracy": epochs[-1]["test_accuracy"],
@@ -46,7 +45,7 @@ def _one(rule: str, folder: Path, root: list[str]) -> dict[str, Any]:
         "peak_memory": epochs[-1]["peak_memory"],
         "firing_rates": epochs[-1]["firing_rates"],
         "epochs": len(epochs),
-        "source": Path(told[0]["source"]).name,
+        "source": Path(logged[0]["source"]).name,
     }
 
 

@@ -25,32 +25,31 @@ MODELS = {"resnet": ["8", "16", "32"], "vgg11f": ["8"]}
 SEEDS = 3
 EPOCHS = 4
 OPTIONS = [
-    "--data", "cifar10", "--limit", "3000", "--steps", "4", "--epochs", str(EPOCHS), "--batch",
-    "50", "--no-augmentation", "--device", "cpu", "--eval-last",
-]  # fmt: skip
+    *("--data", "cifar10", "--limit", "3000", "--steps", "4", "--epochs", str(EPOCHS)),
+    *("--batch", "50", "--no-augmentation", "--device", "cpu", "--eval-last"),
+]
 RESULT = Path("assets/connections.json")
 
 
 def _last_epoch(log: Path) -> dict[str, Any] | None:
     """Return the last epoch of a finished run, else None."""
-    told = events(log) if log.exists() else []
-    if not told or not told[-1].get("finished"):
+    logged = events(log) if log.exists() else []
+    if not logged or not logged[-1].get("finished"):
         return None
-    return next(e for e in reversed(told) if e["event"] == "EpochEnd")
+    return next(e for e in reversed(logged) if e["event"] == "EpochEnd")
 
 
 def _one(model: str, rule: str, seed: int, root: list[str]) -> dict[str, Any]:
     out = Path("runs") / "connections" / f"{model}-{rule}-{seed}"
-    command = [
-        sys.executable, "-m", "saflab", "train", "--model", model, "--channels", *MODELS[model],
-        "--rule", rule, "--seed", str(seed), "--out", str(out), *OPTIONS, *root,
-    ]  # fmt: skip
+    command = [sys.executable, "-m", "saflab", "train", "--rule", rule, "--seed", str(seed)]
+    command += ["--model", model, "--channels", *MODELS[model], "--out", str(out)]
+    command += [*OPTIONS, *root]
     if _last_epoch(out / "log.jsonl") is None:
         subprocess.run(command, check=True)
     end = _last_epoch(out / "log.jsonl")
     assert end is not None
-    return {"model": model, "rule": rule, "seed": seed, "test_accuracy": end["test_accuracy"],
-            "test_images": end["test_images"], "loss": end["loss"]}  # fmt: skip
+    measured = {name: end[name] for name in ("test_accuracy", "test_images", "loss")}
+    return {"model": model, "rule": rule, "seed": seed, **measured}
 
 
 def table(result: dict[str, Any]) -> str:

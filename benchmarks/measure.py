@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import gc
+import json
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.rows import Row
+from benchmarks.rows import ROWS, Row, wait
+from saflab.analysis.cost import Convolutions, saved_storages
 from saflab.analysis.theorems import gradients
 from saflab.data.encoders import constant
 from saflab.machine import peak_memory
 from saflab.models import vgg11
 from saflab.network.network import Network
 
-__all__ = ["disagreement", "kept_bytes", "network_and_batch", "passes", "peak", "stepper", "wait"]
+__all__ = [
+    "convolutions",
+    "disagreement",
+    "kept_bytes",
+    "network_and_batch",
+    "peak",
+    "seconds",
+    "stepper",
+]
 
 Batch = tuple[Tensor, Tensor]
 
@@ -34,19 +44,14 @@ def network_and_batch(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = vgg11((3, size, size))
-        for synapse in network.synapses:
-            nn.init.uniform_(synapse.layer.bias, 0.0, 0.4)  # type: ignore[union-attr, arg-type]
+        layers: list[Any] = [synapse.layer for synapse in network.synapses]
+        for layer in layers:
+            nn.init.uniform_(layer.bias, 0.0, 0.4)
         images, labels = torch.randn(batch, 3, size, size), torch.randint(10, (batch,))
     return network.to(device, dtype), (images.to(device, dtype), labels.to(device))
 
 
-def wait(device: torch.device) -> None:
-    """Wait until `device` has done what it was asked."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _grown(row: Row, network: Network, data: Batch, steps: int, half: bool) -> list[Tensor]:
+def _gradients(row: Row, network: Network, data: Batch, steps: int, half: bool) -> list[Tensor]:
     parameters, run = row.build(network)
     for p in parameters:
         p.grad = None
@@ -77,7 +82,7 @@ def disagreement(
     network, data = network_and_batch(
         2, size, torch.float64 if precision == "float64" else torch.float32, device, seed
     )
-    found = _grown(row, network, data, steps, half)
+    found = _gradients(row, network, data, steps, half)
     pairs = [
         (a.double().flatten(), b.flatten()) for a, b in zip(found, reference.values(), strict=True)
     ]
@@ -87,47 +92,22 @@ def disagreement(
     return float((a - b).norm() / b.norm())
 
 
-class _Passes(TorchDispatchMode):
-    """Counts convolutions of a batch: forward, and backward into input and weights.
-
-    One over several steps at once counts as many.
-    """
-
-    def __init__(self, batch: int) -> None:
-        super().__init__()
-        self.batch = batch
-        self.forward, self.backward = 0, 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.ops.aten.convolution.default:
-            self.forward += args[0].shape[0] // self.batch
-        elif func is torch.ops.aten.convolution_backward.default:
-            self.backward += args[0].shape[0] // self.batch * sum(args[-1][:2])
-        return func(*args, **(kwargs or {}))
-
-
-def passes(row: Row, steps: int) -> dict[str, int]:
+def convolutions(row: Row, steps: int) -> dict[str, int]:
     """Return the convolutions of one training step, forward and backward, as they are called.
 
-    Counted at a batch of 2 and small images, which change no call."""
+    Counted at a batch of 2 and small images, which change no call.
+    """
     network, data = network_and_batch(2, 8)
-    with _Passes(len(data[1])) as counted:
-        _grown(row, network, data, steps, half=False)
+    with Convolutions(len(data[1])) as counted:
+        _gradients(row, network, data, steps, half=False)
     return {"forward": counted.forward, "backward": counted.backward}
 
 
 def _kept(row: Row, batch: int, steps: int, size: int, half: bool) -> int:
     network, data = network_and_batch(batch, size)
-    kept: dict[int, torch.UntypedStorage] = {}
-
-    def pack(x: Tensor) -> Tensor:
-        storage = x.untyped_storage()
-        kept[storage._cdata] = storage  # holding it keeps its address from being used again
-        return x
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        _grown(row, network, data, steps, half)
-    return sum(storage.nbytes() for storage in kept.values())
+    with saved_storages() as saved:
+        _gradients(row, network, data, steps, half)
+    return sum(size for _, size in saved.values())
 
 
 def kept_bytes(row: Row, *, steps: int = 6, size: int = 32, half: bool = False) -> float:
@@ -170,10 +150,11 @@ def _allocated(step: Callable[[], None]) -> int:
 
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         step()
-    events = [e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]"]  # type: ignore[union-attr]
+    profiler: Any = seen.profiler
+    events = [e for e in profiler.kineto_results.events() if e.name() == "[memory]"]
     now = most = 0
     for event in sorted(events, key=lambda e: e.start_ns()):
-        now += event.nbytes()  # type: ignore[attr-defined]
+        now += event.nbytes()
         most = max(most, now)
     return most
 
@@ -210,3 +191,7 @@ def seconds(step: Callable[[], None], device: torch.device) -> float:
     step()
     wait(device)
     return time.perf_counter() - begin
+
+
+if __name__ == "__main__":  # python -m benchmarks.measure ROW OPTIONS, see `step`
+    print(json.dumps(peak(ROWS[sys.argv[1]], **json.loads(sys.argv[2]))))

@@ -23,6 +23,11 @@ __all__ = ["norse_bptt", "snntorch_bptt", "spikingjelly_bptt", "spikingjelly_ott
 Built = tuple[list[nn.Parameter], Callable[[Tensor, Tensor, int], Iterator[None]]]
 
 
+def _synapses(network: Network) -> list[Any]:
+    """Return the synapses of vgg11, each with a weight layer."""
+    return list(network.synapses)
+
+
 def _copy(network: Network, model: nn.Module) -> list[nn.Parameter]:
     """Give `model` the weights of `network`; return its parameters in the network's order."""
     names = ("weight", "bias", "gain")
@@ -45,9 +50,12 @@ def _options(network: Network) -> dict[str, Any]:
 
     p = network.neuron
     return {
-        "tau": 1.0 / (1.0 - p.decay), "decay_input": False, "v_threshold": p.threshold,
-        "v_reset": None, "surrogate_function": surrogate.Sigmoid(alpha=p.slope),
-    }  # fmt: skip
+        "tau": 1.0 / (1.0 - p.decay),
+        "decay_input": False,
+        "v_threshold": p.threshold,
+        "v_reset": None,
+        "surrogate_function": surrogate.Sigmoid(alpha=p.slope),
+    }
 
 
 def spikingjelly_ottt(network: Network) -> Built:
@@ -56,7 +64,7 @@ def spikingjelly_ottt(network: Network) -> Built:
     from spikingjelly.activation_based.model import spiking_vggws_ottt as theirs
     from spikingjelly.activation_based.neuron import OTTTLIFNode
 
-    classes = network.synapses[-1].layer.out_features  # type: ignore[union-attr]
+    classes = _synapses(network)[-1].layer.out_features
     model = _like(
         network,
         theirs.ottt_spiking_vggws(
@@ -80,8 +88,8 @@ def spikingjelly_bptt(network: Network) -> Built:
     from spikingjelly.activation_based import functional, layer, neuron
 
     modules: list[nn.Module] = []
-    for synapse in network.synapses:
-        for part in synapse.before:  # type: ignore[union-attr]
+    for synapse in _synapses(network):
+        for part in synapse.before:
             if isinstance(part, Scale):
                 modules.append(Scale(part.factor))
             elif isinstance(part, nn.AvgPool2d):
@@ -95,7 +103,7 @@ def spikingjelly_bptt(network: Network) -> Built:
             modules.append(layer.WSConv2d(own.in_channels, own.out_channels, 3, padding=1))
             modules.append(neuron.LIFNode(detach_reset=False, **_options(network)))
         else:
-            modules.append(layer.Linear(own.in_features, own.out_features))  # type: ignore[union-attr]
+            modules.append(layer.Linear(own.in_features, own.out_features))
     model = _like(network, nn.Sequential(*modules))
     functional.set_step_mode(model, "m")
 
@@ -121,19 +129,19 @@ def _through_time(network: Network, neurons: Callable[[], Neurons], factor: floa
     """
 
     def run(images: Tensor, labels: Tensor, steps: int) -> Iterator[None]:
-        *hidden, head = network.synapses
-        weights = [s.layer.effective_weight(factor) for s in hidden]  # type: ignore[union-attr]
-        biases = [s.layer.bias * factor for s in hidden]  # type: ignore[union-attr]
+        *hidden, head = _synapses(network)
+        weights = [s.layer.effective_weight(factor) for s in hidden]
+        biases = [s.layer.bias * factor for s in hidden]
         cells, losses = neurons(), []
         for _ in range(steps):
             x = images
             for synapse, weight, bias, cell in zip(hidden, weights, biases, cells, strict=True):
-                for module in synapse.before:  # type: ignore[union-attr]
+                for module in synapse.before:
                     x = module(x)
                 x = cell(F.conv2d(x, weight, bias, padding=1))
-            for module in head.before:  # type: ignore[union-attr]
+            for module in head.before:
                 x = module(x)
-            losses.append(loss_fn(head.layer(x), labels))  # type: ignore[operator]
+            losses.append(loss_fn(head.layer(x), labels))
         (torch.stack(losses).sum() / steps).backward()
         yield
 
@@ -149,7 +157,8 @@ def snntorch_bptt(network: Network) -> Built:
     import snntorch
     from snntorch import surrogate
 
-    p, sigmoid = network.neuron, surrogate.sigmoid(slope=network.neuron.slope)  # type: ignore[arg-type]
+    p: Any = network.neuron  # snnTorch's annotation of a slope is int
+    sigmoid = surrogate.sigmoid(slope=p.slope)
     shift = p.threshold * (p.decay - 1.0)
 
     def fire(x: Tensor) -> Tensor:
@@ -184,10 +193,16 @@ def norse_bptt(network: Network) -> Built:
     def number(value: float) -> Tensor:
         return torch.tensor(value, device=like.device, dtype=like.dtype)
 
+    reset: Any = reset_subtract  # annotated as a value, used as a function
     options = LIFBoxParameters(
-        tau_mem_inv=number((1.0 - p.decay) / 1e-3), v_leak=number(0.0), v_th=number(p.threshold),
-        v_reset=number(0.0), method="tanh", alpha=2.0, reset_method=reset_subtract,  # type: ignore[arg-type]
-    )  # fmt: skip
+        tau_mem_inv=number((1.0 - p.decay) / 1e-3),
+        v_leak=number(0.0),
+        v_th=number(p.threshold),
+        v_reset=number(0.0),
+        method="tanh",
+        alpha=2.0,
+        reset_method=reset,
+    )
 
     def neurons() -> Neurons:
         def one() -> Callable[[Tensor], Tensor]:

@@ -59,8 +59,9 @@ TARGETS = (
     Target("SAF-E peak memory, T = 32 / T = 4", _growth("SAF-E"), _both(1.02)),
     Target("SAF-F peak memory, T = 32 / T = 4", _growth("SAF-F"), _both(1.02)),
 )
-BYTES = Target("SAF-E kept bytes per neuron-step", lambda rows: rows["SAF-E"]["kept_bytes"],
-               _both(4.0))  # fmt: skip
+BYTES = Target(
+    "SAF-E kept bytes per neuron-step", lambda rows: rows["SAF-E"]["kept_bytes"], _both(4.0)
+)
 
 
 def targets(result: dict[str, Any]) -> list[tuple[str, float, float, bool]]:
@@ -92,11 +93,13 @@ def table(result: dict[str, Any]) -> str:
     ]
     for name, row in sorted(rows.items(), key=lambda item: item[1]["seconds"]):
         cells = [
-            name, f"{row['seconds']:.3f}", f"{row['seconds'] / bare:.2f}",
+            name,
+            f"{row['seconds']:.3f}",
+            f"{row['seconds'] / bare:.2f}",
             _cell(row, "convolutions", lambda c: f"{c['forward']} + {c['backward']}"),
             _cell(row, "kept_bytes", lambda b: f"{b:.2f}"),
             _cell(row, "memory", lambda m: f"{m['tensors'] / 2**20:.0f} MiB"),
-        ]  # fmt: skip
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "| target | measured | at most | |", "|---|---|---|---|"]
     for name, value, most, met in targets(result):
@@ -126,16 +129,16 @@ def _figure(result: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     rows = sorted(result["rows"].items(), key=lambda item: item[1]["seconds"])
-    title = f"{result['network']}, batch {result['batch']}, T = {result['steps']}, " \
-            f"{result['precision']}"  # fmt: skip
+    network, batch, steps = result["network"], result["batch"], result["steps"]
+    title = f"{network}, batch {batch}, T = {steps}, {result['precision']}"
     pictures = [({n: r["seconds"] for n, r in rows}, f"Training step: {title}", "seconds")]
     if any("memory" in r for _, r in rows):
         memory = {n: r["memory"]["tensors"] / 2**20 for n, r in rows if "memory" in r}
         pictures.append((memory, "Peak memory of tensors", "MiB"))
     with mpl.rc_context({"svg.hashsalt": "saflab"}):
         figure = Figure(figsize=(11, 4 * len(pictures)), layout="constrained")
-        for ax, picture in zip(figure.subplots(len(pictures), squeeze=False)[:, 0], pictures,
-                               strict=True):  # fmt: skip
+        axes = figure.subplots(len(pictures), squeeze=False)[:, 0]
+        for ax, picture in zip(axes, pictures, strict=True):
             plot_bars(*picture, ax=ax)
             ax.tick_params(axis="x", rotation=25)
         figure.savefig(path, metadata={"Date": None})

@@ -17,7 +17,7 @@ from saflab.network.linear_maps import Conv2d
 from saflab.network.network import Network
 from saflab.rules import RULES, Mode, get_rule, mode_of
 
-__all__ = ["FLOOR", "ROWS", "Row", "floor", "ours"]
+__all__ = ["FLOOR", "ROWS", "Row", "floor", "ours", "wait"]
 
 FLOOR = "Bare convolutions"
 Run = Callable[[Tensor, Tensor, int], Iterator[None]]
@@ -31,13 +31,11 @@ class Row(NamedTuple):
             values, and run(images, labels, steps), which yields where the optimizer steps.
         rule: Rule whose gradient this must be.
         reference: How the reference network runs that rule; the plain `impl="reference"`.
-        online: Whether only one time step is kept for the backward pass.
     """
 
     build: Callable[[Network], tuple[list[nn.Parameter], Run]]
     rule: str
     reference: Mode
-    online: bool = True
 
 
 def ours(
@@ -78,17 +76,21 @@ _TWIN = {
 }
 
 ROWS: dict[str, Row] = {
-    **{RULES[r].title: Row(ours(r), *_TWIN[r], r != "bptt") for r in RULES},
+    **{RULES[r].title: Row(ours(r), *_TWIN[r]) for r in RULES},
     "OTTT_A as published": Row(
         ours("ottt_a", mode_of("ottt_a", fused=False)), "saf_e", _plain("saf_e")
     ),
     "SpikingJelly OTTT": Row(peers.spikingjelly_ottt, "ottt_a", _OTTT),
-    "SpikingJelly BPTT": Row(peers.spikingjelly_bptt, "bptt", _BPTT, online=False),
-    "snnTorch BPTT": Row(
-        peers.snntorch_bptt, "bptt", _plain("bptt", detach_reset=True), online=False
-    ),
-    "Norse BPTT": Row(peers.norse_bptt, "bptt", _BPTT, online=False),
+    "SpikingJelly BPTT": Row(peers.spikingjelly_bptt, "bptt", _BPTT),
+    "snnTorch BPTT": Row(peers.snntorch_bptt, "bptt", _plain("bptt", detach_reset=True)),
+    "Norse BPTT": Row(peers.norse_bptt, "bptt", _BPTT),
 }
+
+
+def wait(device: torch.device) -> None:
+    """Wait until a GPU has done what was queued on it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 class _Bare(NamedTuple):
@@ -105,17 +107,12 @@ class _Bare(NamedTuple):
     def seconds(self) -> float:
         times = []
         for _ in range(4):
-            _wait(self.x.device)
+            wait(self.x.device)
             begin = time.perf_counter()
             self.run()
-            _wait(self.x.device)
+            wait(self.x.device)
             times.append(time.perf_counter() - begin)
         return min(times[1:])
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _bare(layer: Conv2d, x: Tensor, out: Tensor, last: bool) -> _Bare:

@@ -18,7 +18,7 @@ import torch
 from saflab.machine import describe_machine
 from saflab.models import vgg11
 from saflab.rules import RULES
-from tools.markdown import machine_line, put, store
+from tools.markdown import machine_line, put, rows, store
 
 __all__ = ["projection", "run", "step_seconds", "tables", "volume"]
 
@@ -44,7 +44,7 @@ def step_seconds(compute: float, sent: int, processes: int, bandwidth: float) ->
 def projection(steps: int = 6) -> list[dict[str, Any]]:
     """Return, per rule, the efficiency of 8 and 64 GPUs on paper: seconds alone / seconds each."""
     parameters = sum(p.numel() for p in vgg11().parameters())
-    rows = []
+    found = []
     for rule, compute in PUBLISHED.items():
         sent = volume(rule, parameters, steps)
         row = {"rule": rule, "compute_s": compute, "bytes": sent}
@@ -52,17 +52,16 @@ def projection(steps: int = 6) -> list[dict[str, Any]]:
             row[f"efficiency_{processes}"] = compute / step_seconds(
                 compute, sent, processes, bandwidth
             )
-        rows.append(row)
-    return rows
+        found.append(row)
+    return found
 
 
 def _images_per_second(processes: int, threads: int, rule: str) -> float:
     """Train the lab network on random images of CIFAR-10's size; median over its steps."""
     with tempfile.TemporaryDirectory() as out:
-        command = [
-            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
-            str(processes), "-m", "benchmarks.scaling", rule, str(threads), f"{out}/seconds.json",
-        ]  # fmt: skip
+        launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        worker = ["-m", "benchmarks.scaling", rule, str(threads), f"{out}/seconds.json"]
+        command = [sys.executable, *launch, *worker]
         subprocess.run(command, check=True)
         return BATCH / median(json.loads(Path(f"{out}/seconds.json").read_text())[1:])
 
@@ -79,9 +78,14 @@ def _worker(rule: str, threads: int, out: str) -> None:
     images = torch.randint(256, (IMAGES, 3, 32, 32), dtype=torch.uint8)
     labels = torch.randint(10, (IMAGES,))
     data = Dataset(
-        name="random", source="torch.randint", classes=tuple("0123456789"), train_images=images,
-        train_labels=labels, test_images=images[:2], test_labels=labels[:2],
-    )  # fmt: skip
+        name="random",
+        source="torch.randint",
+        classes=tuple("0123456789"),
+        train_images=images,
+        train_labels=labels,
+        test_images=images[:2],
+        test_labels=labels[:2],
+    )
     config = TrainConfig(rule=rule, epochs=1, batch=BATCH, device="cpu", augmentation=False)
     with members(torch.device("cpu")) as team:
         seconds = [e.seconds for e in fit(config, data) if isinstance(e, StepEnd)]
@@ -91,37 +95,41 @@ def _worker(rule: str, threads: int, out: str) -> None:
 
 def tables(result: dict[str, Any]) -> dict[str, str]:
     """Return the tables of docs/scaling.md by the name of their markers."""
-    measured = ["| rule | processes | threads of each | images per second | against one thread |",
-                "|---|---|---|---|---|"]  # fmt: skip
-    for row in result["measured"]:
-        measured.append(
-            f"| {row['rule']} | {row['processes']} | {row['threads']} | "
-            f"{row['images_per_second']:.1f} | {row['speedup']:.2f} |"
-        )
-    measured += ["", machine_line(result["machine"])]
-    paper = ["| rule | bytes per batch | efficiency, 8 GPUs | efficiency, 64 GPUs |",
-             "|---|---|---|---|"]  # fmt: skip
-    for row in result["projection"]:
-        paper.append(
-            f"| {row['rule']} | {row['bytes'] / 1e6:.1f} MB | {100 * row['efficiency_8']:.1f} % | "
-            f"{100 * row['efficiency_64']:.1f} % |"
-        )
-    return {"measured": "\n".join(measured), "projection": "\n".join(paper)}
+    measured = [
+        [
+            *(r[k] for k in ("rule", "processes", "threads")),
+            f"{r['images_per_second']:.1f}",
+            f"{r['speedup']:.2f}",
+        ]
+        for r in result["measured"]
+    ]
+    header = ["rule", "processes", "threads of each", "images per second", "against one thread"]
+    lines = [*rows(header, measured), "", machine_line(result["machine"])]
+    paper = [
+        [
+            r["rule"],
+            f"{r['bytes'] / 1e6:.1f} MB",
+            *(f"{100 * r[f'efficiency_{n}']:.1f} %" for n in BANDWIDTH),
+        ]
+        for r in result["projection"]
+    ]
+    header = ["rule", "bytes per batch", *(f"efficiency, {n} GPUs" for n in BANDWIDTH)]
+    return {"measured": "\n".join(lines), "projection": "\n".join(rows(header, paper))}
 
 
 def run() -> int:
     """Run the benchmark from the repository's root; return the exit status."""
-    rows = []
+    measured = []
     for rule in ("saf_e", "ottt_o"):
         rates = {layout: _images_per_second(*layout, rule) for layout in LAYOUTS}
         for (processes, threads), rate in rates.items():
             row = {"rule": rule, "processes": processes, "threads": threads}
             row |= {"images_per_second": rate, "speedup": rate / rates[LAYOUTS[0]]}
-            rows.append(row)
+            measured.append(row)
     result = {
         "machine": describe_machine(torch.device("cpu")),
         "batch": BATCH,
-        "measured": rows,
+        "measured": measured,
         "projection": projection(),
     }
     store(result, RESULT)

@@ -18,7 +18,7 @@ import torch
 
 from saflab.machine import describe_machine
 from tools.browser import open_lab
-from tools.markdown import machine_line, put, store
+from tools.markdown import machine_line, put, rows, store
 
 __all__ = ["measure", "run", "table"]
 
@@ -137,32 +137,31 @@ def measure(
 
 def table(result: dict[str, Any]) -> str:
     """Return a result as a table of Markdown."""
-    lines = ["| explorer | slider | change to pixels: median | 95 % | frames per second |",
-             "|---|---|---|---|---|"]  # fmt: skip
+    cells = []
     for row in result["rows"]:
         few = row["values_per_second"] < result["goal"]["frames_per_second"]
         values = f" of {row['values_per_second']:.1f} values" if few else ""
-        lines.append(
-            f"| {row['explorer']} | {row['slider']} | {row['median_ms']:.0f} ms | "
-            f"{row['p95_ms']:.0f} ms | {row['frames_per_second']:.1f}{values} |"
-        )
+        times = [f"{row['median_ms']:.0f} ms", f"{row['p95_ms']:.0f} ms"]
+        frames = f"{row['frames_per_second']:.1f}{values}"
+        cells.append([row["explorer"], row["slider"], *times, frames])
     versions = ", ".join(f"{name} {v}" for name, v in result["versions"].items())
-    return "\n".join([*lines, "", f"{versions}; browser and kernel on the same cores.",
-                      machine_line(result["machine"])])  # fmt: skip
+    header = ["explorer", "slider", "change to pixels: median", "95 %", "frames per second"]
+    last = f"{versions}; browser and kernel on the same cores."
+    return "\n".join([*rows(header, cells), "", last, machine_line(result["machine"])])
 
 
 def run(out: str | Path = "assets/widgets.json", *, changes: int = 60) -> dict[str, Any]:
     """Measure all cases; write them with machine, versions and date to `out`, and the table."""
-    rows = []
+    measured = []
     for case in CASES:
-        rows.append(measure(*case, changes=changes))
-        print(json.dumps(rows[-1], ensure_ascii=False), flush=True)
+        measured.append(measure(*case, changes=changes))
+        print(json.dumps(measured[-1], ensure_ascii=False), flush=True)
     result = {
         "machine": describe_machine(torch.device("cpu")),
         "load_after": [round(x, 2) for x in os.getloadavg()],
         "versions": {name: version(name) for name in PACKAGES},
         "goal": {"median_ms": 40, "p95_ms": 80, "frames_per_second": 15},
-        "rows": rows,
+        "rows": measured,
     }
     store(result, Path(out))
     put("widgets", table(result))

@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +22,48 @@ from tqdm import tqdm
 from benchmarks import measure
 from benchmarks.rows import FLOOR, ROWS, Row, floor
 from saflab.machine import describe_machine
+from saflab.network.network import Network
 from tools.markdown import store
 
-__all__ = ["MEASURES", "TOLERANCES", "check", "run", "timed"]
+__all__ = ["MEASURES", "TOLERANCES", "Settings", "check", "run", "timed"]
 
 # Disagreement allowed: float64 proves the equations; in float32 the best of three batches (one
 # without a flipped spike) proves the fast path; in bfloat16 many spikes flip, so that only a
 # gradient that has lost its direction is refused: 0 is the reference's, 1 none at all.
 TOLERANCES = {"float64": 1e-6, "float32": 1e-2, "bfloat16": 0.6}
-MEASURES = {
-    "float64": "‖g − g_ref‖/‖g_ref‖", "float32": "‖g − g_ref‖/‖g_ref‖",
-    "bfloat16": "1 − cos(g, g_ref)",
-}  # fmt: skip
+_DISTANCE = "‖g − g_ref‖/‖g_ref‖"
+MEASURES = {"float64": _DISTANCE, "float32": _DISTANCE, "bfloat16": "1 − cos(g, g_ref)"}
 BATCHES = {"float64": 1, "float32": 3, "bfloat16": 3}
 PEERS = ("spikingjelly", "snntorch", "norse")
-LONG = (4, 32)  # steps at which memory must not differ for an online rule
+LONG = (4, 32)  # steps at which the memory of SAF must not differ
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the rows are measured.
+
+    Args:
+        device: "cpu" or "cuda".
+        precision: "float32" or "bfloat16" (autocast, state in float32).
+        batch: Images per step.
+        steps: T.
+        size: Height and width of the images.
+        rounds: Interleaved rounds of timing; the table shows medians.
+        memory: Measure peak memory too.
+    """
+
+    device: str = "cpu"
+    precision: str = "float32"
+    batch: int = 16
+    steps: int = 6
+    size: int = 32
+    rounds: int = 5
+    memory: bool = True
+
+    @property
+    def half(self) -> bool:
+        """Whether the rows run in bfloat16."""
+        return self.precision == "bfloat16"
 
 
 def check(row: Row, precision: str, device: str = "cpu") -> dict[str, float]:
@@ -75,17 +103,68 @@ def timed(
     return seconds
 
 
-def _memory(name: str, options: Mapping[str, Any]) -> dict[str, float]:
+def _counted(
+    names: Sequence[str], table: Mapping[str, Row], settings: Settings
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Return the counts of each row with the right gradient, and why others are refused."""
+    found: dict[str, dict[str, Any]] = {}
+    refused: dict[str, str] = {}
+    bar = tqdm(names, desc="check", disable=None)
+    for name in bar:
+        bar.set_postfix_str(name)
+        try:
+            errors = check(table[name], settings.precision, settings.device)
+        except (ValueError, RuntimeError, ImportError) as error:
+            refused[name] = f"{type(error).__name__}: {error}"
+            tqdm.write(f"{name} is refused: {error}", file=sys.stderr)
+            continue
+        kept = measure.kept_bytes(table[name], steps=2, size=settings.size, half=settings.half)
+        found[name] = {
+            "disagreement": errors,
+            "convolutions": measure.convolutions(table[name], settings.steps),
+            "kept_bytes": kept,
+        }
+    return found, refused
+
+
+def _seconds(
+    names: Sequence[str], table: Mapping[str, Row], settings: Settings
+) -> dict[str, list[float]]:
+    """Return the seconds of each round of the floor and of the rows."""
+    steps, half = settings.steps, settings.half
+
+    def network_and_batch() -> tuple[Network, measure.Batch]:
+        return measure.network_and_batch(settings.batch, settings.size, device=settings.device)
+
+    network, data = network_and_batch()
+    bare = floor(network, data[0], steps, torch.bfloat16 if half else torch.float32)
+    work: dict[str, Callable[[], None]] = {FLOOR: bare}
+    for name in names:
+        work[name] = measure.stepper(table[name], network_and_batch()[0], data, steps, half)
+    return timed(work, settings.rounds, torch.device(settings.device))
+
+
+def _peak(name: str, settings: Settings, steps: int) -> dict[str, float]:
     """Return the peak memory of a row, measured in a process of its own."""
-    call = f"from benchmarks.step import _print_peak; _print_peak({name!r}, {dict(options)!r})"
-    done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True)
+    options = {"batch": settings.batch, "steps": steps, "precision": settings.precision}
+    text = json.dumps({**options, "device": settings.device})
+    command = [sys.executable, "-m", "benchmarks.measure", name, text]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ValueError(f"Expected the memory of {name}, but found: {done.stderr[-500:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _print_peak(name: str, options: dict[str, Any]) -> None:
-    print(json.dumps(measure.peak(ROWS[name], **options)))
+def _memory(names: Sequence[str], settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the peak memory of each row; of SAF also at the numbers of steps in `LONG`."""
+    found: dict[str, dict[str, Any]] = {}
+    bar = tqdm(names, desc="memory", disable=None)
+    for name in bar:
+        bar.set_postfix_str(name)
+        found[name] = {"memory": _peak(name, settings, settings.steps)}
+        if name in ("SAF-E", "SAF-F"):
+            found[name]["memory_steps"] = {str(t): _peak(name, settings, t) for t in LONG}
+    return found
 
 
 def _versions() -> dict[str, str]:
@@ -93,84 +172,42 @@ def _versions() -> dict[str, str]:
 
 
 def run(
+    settings: Settings,
     *,
-    device: str = "cpu",
-    precision: str = "float32",
-    batch: int = 16,
-    steps: int = 6,
-    rounds: int = 5,
     rows: Sequence[str] | None = None,
-    memory: bool = True,
-    size: int = 32,
     table: Mapping[str, Row] = ROWS,
     out: Path | None = None,
 ) -> dict[str, Any]:
     """Measure the rows, write the result as JSON to `out` and return it.
 
     Args:
-        device: "cpu" or "cuda".
-        precision: "float32" or "bfloat16" (autocast, state in float32).
-        batch: Images per step.
-        steps: T.
-        rounds: Interleaved rounds of timing; the table shows medians.
+        settings: How they are measured.
         rows: Names from `table`; None takes all.
-        memory: Measure peak memory too.
-        size: Height and width of the images.
         table: The rows there are.
         out: Where to write; None writes nothing.
 
     Raises:
         ValueError: If a name is unknown or the device is absent.
     """
-    unknown = set(rows or ()) - set(table)
-    if unknown:
+    if unknown := set(rows or ()) - set(table):
         raise ValueError(f"Expected rows in {list(table)}, but found {sorted(unknown)}.")
-    if device == "cuda" and not torch.cuda.is_available():
+    if settings.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("Expected a CUDA GPU, but found none. Use --device cpu.")
-    where, half = torch.device(device), precision == "bfloat16"
-    torch.backends.cudnn.benchmark = where.type == "cuda"
-    found: dict[str, dict[str, Any]] = {}
-    refused: dict[str, str] = {}
-    bar = tqdm(list(rows or table), desc="check", disable=None)
-    for name in bar:
-        bar.set_postfix_str(name)
-        row = table[name]
-        try:
-            errors = check(row, precision, device)
-        except (ValueError, RuntimeError, ImportError) as error:
-            refused[name] = f"{type(error).__name__}: {error}"
-            tqdm.write(f"{name} is refused: {error}", file=sys.stderr)
-            continue
-        found[name] = {
-            "disagreement": errors,
-            "convolutions": measure.passes(row, steps),
-            "kept_bytes": measure.kept_bytes(row, steps=2, size=size, half=half),
-        }
-    network, data = measure.network_and_batch(batch, size, device=device)
-    bare = floor(network, data[0], steps, torch.bfloat16 if half else torch.float32)
-    work: dict[str, Callable[[], None]] = {FLOOR: bare}
-    for name in found:
-        own, _ = measure.network_and_batch(batch, size, device=device)
-        work[name] = measure.stepper(table[name], own, data, steps, half)
-    seconds = timed(work, rounds, where)
-    for name, spent in seconds.items():
-        row_result = found.setdefault(name, {})
-        row_result["seconds"], row_result["rounds"] = statistics.median(spent), spent
-    if memory:
-        options = {"batch": batch, "precision": precision, "device": device}
-        bar = tqdm([n for n in found if n != FLOOR], desc="memory", disable=None)
-        for name in bar:
-            bar.set_postfix_str(name)
-            found[name]["memory"] = _memory(name, {**options, "steps": steps})
-            if name in ("SAF-E", "SAF-F"):
-                found[name]["memory_steps"] = {
-                    str(t): _memory(name, {**options, "steps": t}) for t in LONG
-                }
+    torch.backends.cudnn.benchmark = settings.device == "cuda"
+    found, refused = _counted(list(rows or table), table, settings)
+    peaks = _memory(list(found), settings) if settings.memory else {}
+    for name, spent in _seconds(list(found), table, settings).items():
+        times = {"seconds": statistics.median(spent), "rounds": spent}
+        found[name] = found.get(name, {}) | times | peaks.get(name, {})
     result = {
-        "machine": describe_machine(where), "versions": _versions(), "network": "vgg11",
-        "batch": batch, "steps": steps, "size": size, "precision": precision, "rounds": rounds,
-        "tolerances": TOLERANCES, "rows": found, "refused": refused,
-    }  # fmt: skip
+        "machine": describe_machine(torch.device(settings.device)),
+        "versions": _versions(),
+        "network": "vgg11",
+        **asdict(settings),
+        "tolerances": TOLERANCES,
+        "rows": found,
+        "refused": refused,
+    }
     if out is not None:
         store(result, out)
     return result

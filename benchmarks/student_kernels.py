@@ -18,7 +18,8 @@ import torch
 
 from saflab.course.lessons import course_folder
 from saflab.machine import describe_machine
-from tools.markdown import machine_line, put, store
+from tools.markdown import machine_line, put, rows, store
+from tools.waiting import wait_until
 
 __all__ = ["COUNTS", "LESSONS", "fit", "run", "sizing", "table"]
 
@@ -47,13 +48,16 @@ async def _student(path: Path, alive: list[int]) -> dict[str, float]:
 
     start, found, pids = time.monotonic(), {}, []
     client = NotebookClient(
-        nbformat.read(path, as_version=4), timeout=600, kernel_name="python3",
+        nbformat.read(path, as_version=4),
+        timeout=600,
+        kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
-    )  # fmt: skip
+    )
+    kernel: Any = client  # its manager is there once the kernel has started
 
     def ready(**_: Any) -> None:
         found["start_s"] = time.monotonic() - start
-        pids.append(client.km.provisioner.pid)  # type: ignore[union-attr]
+        pids.append(kernel.km.provisioner.pid)
         alive.extend(pids)
 
     def ran(**_: Any) -> None:
@@ -76,25 +80,26 @@ async def _class(path: Path, count: int) -> dict[str, Any]:
         await asyncio.sleep(0.25)
     found = [task.result() for task in tasks]
     medians = {key: round(float(np.median([f[key] for f in found])), 2) for key in found[0]}
-    return {"lesson": path.stem, "kernels": count, **medians,
-            "pss_mb": round(peak_pss), "uss_mb": round(peak_uss)}  # fmt: skip
+    peaks = {"pss_mb": round(peak_pss), "uss_mb": round(peak_uss)}
+    return {"lesson": path.stem, "kernels": count, **medians, **peaks}
 
 
 def _server() -> float:
     """Return the memory of a JupyterLab server without kernels, in MB."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"JUPYTER_RUNTIME_DIR": folder}
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"]
+        nowhere = subprocess.DEVNULL
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"],
-            env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            command, env=environment, cwd=folder, stdout=nowhere, stderr=nowhere
+        )
         try:
-            deadline = time.monotonic() + 120
-            while not list(Path(folder).glob("jpserver-*.json")):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise ValueError("Expected JupyterLab to start, but found that it did not. Run "
-                                     "`jupyter lab --no-browser` and read its log.")  # fmt: skip
-                time.sleep(0.2)
+            wait_until(
+                lambda: list(Path(folder).glob("jpserver-*.json")),
+                120.0,
+                otherwise="Expected JupyterLab to start, but found that it did not. Run "
+                "`jupyter lab --no-browser` and read its log.",
+            )
             time.sleep(3)  # extensions load after the file is written
             return round(_memory([server.pid])[1])
         finally:
@@ -102,9 +107,9 @@ def _server() -> float:
             server.wait()
 
 
-def fit(rows: list[dict[str, Any]], lesson: str) -> tuple[float, float]:
+def fit(measured: list[dict[str, Any]], lesson: str) -> tuple[float, float]:
     """Return (a, b) of memory = a + b·n in MB, by least squares over the counts of a lesson."""
-    mine = [row for row in rows if row["lesson"] == lesson]
+    mine = [row for row in measured if row["lesson"] == lesson]
     slope, offset = np.polyfit([r["kernels"] for r in mine], [r["pss_mb"] for r in mine], 1)
     return float(offset), float(slope)
 
@@ -125,24 +130,33 @@ def sizing(result: dict[str, Any], students: int, lesson: str) -> tuple[float, f
 
 def table(result: dict[str, Any]) -> str:
     """Return what was measured, and what follows for a class, as Markdown."""
-    lines = ["| lesson | kernels at once | ready after | whole lesson run | memory (PSS, all) | "
-             "own (USS, each) |", "|---|---|---|---|---|---|"]  # fmt: skip
-    for row in result["rows"]:
-        n = row["kernels"]
-        lines.append(f"| {row['lesson']} | {n} | {row['start_s']:.1f} s | {row['run_s']:.0f} s | "
-                     f"{row['pss_mb']:,} MB | {row['uss_mb'] / n:,.0f} MB |")  # fmt: skip
-    lines += ["", f"A JupyterLab server without kernels: {result['server_mb']:.0f} MB. "
-              f"{machine_line(result['machine'])}", "",
-              "| students at once | " + " | ".join(f"memory, {x} | cores, {x}" for x in LESSONS)
-              + " |", "|---|" + "---|---|" * len(LESSONS)]  # fmt: skip
+    cells = [
+        [
+            row["lesson"],
+            row["kernels"],
+            f"{row['start_s']:.1f} s",
+            f"{row['run_s']:.0f} s",
+            f"{row['pss_mb']:,} MB",
+            f"{row['uss_mb'] / row['kernels']:,.0f} MB",
+        ]
+        for row in result["rows"]
+    ]
+    header = ["lesson", "kernels at once", "ready after", "whole lesson run"]
+    server = f"A JupyterLab server without kernels: {result['server_mb']:.0f} MB."
+    lines = rows([*header, "memory (PSS, all)", "own (USS, each)"], cells)
+    lines += ["", f"{server} {machine_line(result['machine'])}", ""]
+    needs = []
     for students in CLASSES:
-        cells = [sizing(result, students, lesson) for lesson in LESSONS]
-        shown = " | ".join(f"{memory:,.0f} GB | {cores:,.1f}" for memory, cores in cells)
-        lines.append(f"| {students:,} | {shown} |")
+        needs.append([f"{students:,}"])
+        for lesson in LESSONS:
+            memory, cores = sizing(result, students, lesson)
+            needs[-1] += [f"{memory:,.0f} GB", f"{cores:,.1f}"]
+    header = [f"{what}, {lesson}" for lesson in LESSONS for what in ("memory", "cores")]
+    lines += rows(["students at once", *header], needs)
     for lesson in LESSONS:
         offset, slope = fit(result["rows"], lesson)
-        lines += ["", f"{lesson}: memory ≈ {max(offset, 0):.0f} MB + n · ({slope:.0f} + "
-                  f"{result['server_mb']:.0f}) MB."]  # fmt: skip
+        each = f"({slope:.0f} + {result['server_mb']:.0f})"
+        lines += ["", f"{lesson}: memory ≈ {max(offset, 0):.0f} MB + n · {each} MB."]
     return "\n".join(lines)
 
 

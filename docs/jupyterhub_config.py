@@ -34,8 +34,8 @@ c.Spawner.environment = {
     "SAFLAB_FAST": "1",
     "SAFLAB_DATA": "/opt/saflab/data",
 }
-# A copy of the lessons for each student, made once; what a student has changed stays. The labs
-# stay behind: they lie in notebooks/ with their solutions.
+# A copy of lessons and labs for each student, made once; what a student has changed stays. The
+# solutions are in /opt/saflab/instructor and .git: `chmod go= /opt/saflab/instructor /opt/saflab/.git`.
 c.Spawner.pre_spawn_hook = lambda spawner: _copy_lessons(spawner.user.name)
 
 # Servers without anybody in front of them give their memory back.
@@ -63,6 +63,6 @@ def _copy_lessons(user: str) -> None:
     import subprocess
 
     half = "$HOME/.notebooks.half"
-    copy = f'rm -rf "{half}" && cp -R "{course}" "{half}" && rm -rf "{half}/labs"'
+    copy = f'rm -rf "{half}" && cp -R "{course}" "{half}"'
     script = f'test -e "$HOME/notebooks" || {{ {copy} && mv "{half}" "$HOME/notebooks"; }}'
     subprocess.run(["runuser", "-u", user, "--", "sh", "-c", script], check=True)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from saflab.training import Controls as Controls  # pause, stop, steer a training
     from saflab.training import TrainConfig as TrainConfig  # all options of a training
     from saflab.training import fit as fit  # a training as a stream of events
+    from saflab.training import pretrained as pretrained  # trained weights that come with saflab
 
 __version__ = "0.2.0"
 
@@ -57,7 +58,7 @@ _HOMES = {
         "LIF", "OTTT", "SAF", "Connection", "Conv2d", "Linear", "Network", "Synapse"),
     "saflab.neurons": ("SURROGATES", "LIFParams"),
     "saflab.rules": ("RULES", "mode_of"),
-    "saflab.training": ("Controls", "TrainConfig", "fit"),
+    "saflab.training": ("Controls", "TrainConfig", "fit", "pretrained"),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [*_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,17 +1,46 @@
-"""The machine that a result is measured on: its description, peak memory, kind of device."""
+"""What this machine has: processor, versions, memory, and the packages of an extra."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
-__all__ = ["describe_machine", "on_gpu", "peak_memory"]
+__all__ = ["MissingPackage", "describe_machine", "on_gpu", "optional", "peak_memory"]
+
+
+class MissingPackage(ImportError, ValueError):
+    """A package of an extra is not installed; the message names the extra."""
+
+
+@contextlib.contextmanager
+def optional(extra: str) -> Iterator[None]:
+    """Import packages of an extra inside `with optional(extra)`.
+
+    Raises:
+        MissingPackage: If one of them is not installed.
+
+    >>> with optional("course"):
+    ...     import matplotlib
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or str(error)).partition(".")[0]
+        if package == "saflab":
+            raise
+        raise MissingPackage(
+            f"Expected the package {package}, but found none. Run `pip install 'saflab[{extra}]'`.",
+            name=package,
+        ) from error
 
 
 def _processor() -> str:
@@ -25,6 +54,8 @@ def _processor() -> str:
 
 def describe_machine(device: torch.device | None = None) -> dict[str, Any]:
     """Return machine, versions and date (UTC), as stored with every log and result."""
+    import torch
+
     import saflab  # here, because the package imports this module
 
     gpu = device is not None and device.type == "cuda"
@@ -44,6 +75,8 @@ def describe_machine(device: torch.device | None = None) -> dict[str, Any]:
 def peak_memory(device: torch.device) -> int:
     """Return the peak memory in bytes: allocated on a GPU, resident of this process on a CPU."""
     if device.type == "cuda":
+        import torch
+
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":
         import psutil

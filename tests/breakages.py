@@ -26,8 +26,8 @@ from saflab.machine import describe_machine
 from tools.markdown import store
 
 ROOT = Path(__file__).resolve().parents[1]
-NEEDED = ("saflab", "benchmarks", "tools", "tests", "notebooks", "docs", "assets",
-          "pyproject.toml", "conftest.py", "constraints.txt", "environment.yml",
+NEEDED = ("saflab", "benchmarks", "tools", "tests", "notebooks", "instructor", "docs", "assets",
+          "pyproject.toml", "conftest.py", "constraints.txt", "environment.yml", "LICENSE",
           "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile")  # fmt: skip
 
 

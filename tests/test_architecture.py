@@ -92,11 +92,8 @@ def sizes():
 
 # Still too large; nothing may be added here.
 LARGE = {
-    "saflab/classroom/sandbox/run.py:run",
     "saflab/neurons.py",
-    "saflab/ops/scan.py:scan", "saflab/training/fit.py:_events", "benchmarks/step.py:run",
-    "tools/browser.py:open_lab", "classroom/grading.py:grade", "classroom/sandbox/run.py:run",
-    "figures/series.py:plot_lines", "interop/nir/files.py:import_graph",
+    "saflab/ops/scan.py:scan", "saflab/training/fit.py:_events",
     "ops/scan.py:scan", "training/fit.py:fit",
 }  # fmt: skip
 

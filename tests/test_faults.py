@@ -19,7 +19,7 @@ import recordings
 import torch
 
 from saflab import cli, data
-from saflab.data.download import arriving, fetch
+from saflab.data.download import fetch, unpacking
 from saflab.training import checkpoints, fit
 from saflab.training.events import RunEnd, RunStart, StepEnd
 
@@ -28,7 +28,7 @@ NOBODY = 65534
 
 
 def half_written(folder):
-    return [p for p in Path(folder).rglob("*") if p.suffix == ".tmp" or ".arriving" in p.name]
+    return [p for p in Path(folder).rglob("*") if p.suffix == ".tmp" or ".unpacking" in p.name]
 
 
 @pytest.fixture
@@ -69,7 +69,9 @@ def test_a_full_disk_leaves_no_half_unpacked_data(tiny_disk, tmp_path):
         with contextlib.suppress(OSError):
             (target / archive.name).write_bytes(archive.read_bytes())
     found = sorted(p.name for p in target.iterdir())
-    with pytest.raises(data.DataError, match=r"impossible.*(Free some space|name another)"):
+    with pytest.raises(
+        data.DataError, match=r"Expected to (unpack|write).*(Free some space|name another)"
+    ):
         data.load("nmnist", tiny_disk)
     assert sorted(p.name for p in target.iterdir() if p.name != ".lock") == found
 
@@ -134,7 +136,7 @@ def test_a_checkpoint_in_a_folder_closed_later_is_named(closed, few, small):
 
 def test_data_without_permission_are_named(closed, images):
     def unpack():
-        with arriving(closed / "data"):
+        with unpacking(closed / "data"):
             pass
 
     assert as_nobody(unpack).startswith("DataError: Expected to write")
@@ -261,11 +263,11 @@ def test_a_second_arrival_waits_for_the_first(tmp_path):
     order = []
 
     def second():
-        with arriving(tmp_path):
+        with unpacking(tmp_path):
             order.append("second")
 
     thread = threading.Thread(target=second)
-    with arriving(tmp_path):
+    with unpacking(tmp_path):
         thread.start()
         thread.join(0.3)
         order.append("first")
@@ -275,7 +277,7 @@ def test_a_second_arrival_waits_for_the_first(tmp_path):
 
 def test_what_a_killed_process_left_is_removed(packed, few, small, tmp_path):
     published, _ = packed
-    (published / ".arriving-killed").mkdir()
+    (published / ".unpacking-killed").mkdir()
     data.load("nmnist", published.parent)
     assert not half_written(published)
     run = tmp_path / "run"

@@ -7,7 +7,6 @@ steps and prints the curves.
 import gc
 import os
 import threading
-import time
 from dataclasses import replace
 
 import ipywidgets
@@ -19,6 +18,7 @@ from saflab.training.config import TrainConfig
 from saflab.training.events import EpochEnd, RunEnd, StepEnd
 from saflab.training.fit import fit
 from saflab.widgets import LiveTrainer
+from tools.waiting import wait_until as until
 
 LONG = bool(os.environ.get("SAFLAB_LONG"))
 CYCLES, STEPS = (500, 10_000) if LONG else (20, 300)
@@ -47,13 +47,6 @@ def steady(name, curve):
     for what in ("threads", "files", "tensors", "widgets"):
         assert end[what] <= warm[what], f"{what} grew from {warm[what]} to {end[what]}"
     assert end["MiB"] < warm["MiB"] + 16, f"memory grew from {warm['MiB']:.0f} to {end['MiB']:.0f}"
-
-
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.002)
 
 
 def test_a_live_trainer_starts_and_stops_without_growth():

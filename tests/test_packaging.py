@@ -65,19 +65,17 @@ def test_a_newer_lesson_is_named_and_the_students_is_kept(installed, monkeypatch
     assert "x = 1.0" in (folder / "00_start.ipynb").read_text()
 
 
-def test_a_checkout_is_copied_too_and_its_labs_come_without_solutions(installed):
-    here = installed / "notebooks"
-    here.mkdir()
-    (here / "00_start.ipynb").write_text('{"cells": []}')
-    source = {"cell_type": "code", "source": "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"}
-    (here / "labs/lab1").mkdir(parents=True)
-    (here / "labs/lab1/lab1.ipynb").write_text(json.dumps({"cells": [source]}))
-    folder = installed / "mine"
-    lab.course(folder)
-    text = (folder / "labs/lab1/lab1.ipynb").read_text()
-    assert "YOUR CODE HERE" in text
-    assert "x = 1" not in text
-    assert "x = 1" in (here / "labs/lab1/lab1.ipynb").read_text()
+def test_a_checkout_is_copied_too_without_the_sources_of_its_labs(tmp_path):
+    """Here, in the repository itself."""
+    lab.course(tmp_path / "mine")
+    copied = {path.relative_to(tmp_path / "mine") for path in (tmp_path / "mine").rglob("*.ipynb")}
+    course = lessons.course_folder()
+    assert copied == {p.relative_to(course) for p in (*lessons.notebooks(), *lessons.labs())}
+    assert len([path for path in copied if path.parts[0] == "labs"]) == 4
+    for path in (tmp_path / "mine").rglob("*.ipynb"):
+        text = path.read_text(encoding="utf-8")
+        assert "BEGIN SOLUTION" not in text
+        assert "BEGIN HIDDEN" not in text
 
 
 def test_every_command_finds_the_installed_course(installed, capsys):
@@ -93,10 +91,16 @@ def test_every_command_finds_the_installed_course(installed, capsys):
     assert "00_start" in capsys.readouterr().out
     pytest.importorskip("nbgrader")
     # An installed course holds labs as students get them: there is nothing to grade by.
-    assert cli.main(["class", "init", str(installed / "class")]) == 2
+    init = ["class", "init", str(installed / "class")]
+    assert cli.main(init) == 2
+    assert "Run in a clone of the repository" in capsys.readouterr().err
+    assert cli.main([*init, "--labs", str(course / "labs")]) == 2
     assert "without solutions" in capsys.readouterr().err
-    path.write_text(path.read_text().replace("# Start", "### BEGIN SOLUTION"))
-    assert cli.main(["class", "init", str(installed / "class")]) == 0
+    assert not (installed / "class").exists()
+    source = installed / "instructor" / "labs" / "lab1" / "lab1.ipynb"
+    source.parent.mkdir(parents=True)
+    source.write_text(path.read_text().replace("# Start", "### BEGIN SOLUTION"))
+    assert cli.main(init) == 0
     assert (installed / "class/source/lab1/lab1.ipynb").is_file()
 
 

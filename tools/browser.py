@@ -1,7 +1,8 @@
-"""A real JupyterLab in a real browser, for the widget benchmark and the browser tests."""
+"""A real JupyterLab in a real browser, for benchmarks and browser tests."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -9,23 +10,30 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["chromium", "free_port", "open_lab", "wait"]
+from saflab.course.lessons import KERNEL
+from tools import ROOT
+from tools.waiting import wait_until
+
+__all__ = ["chromium", "free_port", "missing", "open_lab", "wait"]
 
 
 def chromium() -> str | None:
     """Return the path of a Chromium or Chrome, or None."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        found = shutil.which(name)
-        if found:
-            return found
-    return None
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def missing() -> str | None:
+    """Return what this machine lacks to run a browser, or None."""
+    if importlib.util.find_spec("playwright") is None:  # a development dependency
+        return "playwright is not installed"
+    return None if chromium() else "no Chromium on PATH"
 
 
 def free_port() -> int:
@@ -36,15 +44,39 @@ def free_port() -> int:
 
 
 def _notebook(cells: Sequence[str]) -> str:
-    code = [
-        {"cell_type": "code", "execution_count": None, "id": f"cell{i}", "metadata": {},
-         "outputs": [], "source": source}
-        for i, source in enumerate(cells)
-    ]  # fmt: skip
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return json.dumps(
-        {"cells": code, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    )
+    empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    code = [{**empty, "id": f"cell{i}", "source": source} for i, source in enumerate(cells)]
+    metadata = {"kernelspec": KERNEL}
+    return json.dumps({"cells": code, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+
+
+def _settings(folder: Path, *, dark: bool) -> dict[str, str]:
+    """Write JupyterLab's settings into `folder`; return the environment of the server."""
+    settings = folder / ".settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    values = {
+        "notification": {"fetchNews": "false", "checkForUpdates": False},
+        "themes": {"theme": f"JupyterLab {'Dark' if dark else 'Light'}"},
+    }
+    for name, value in values.items():
+        path = settings / f"{name}.jupyterlab-settings"
+        path.write_text(json.dumps(value), encoding="utf-8")
+    return {
+        **os.environ,
+        "JUPYTER_CONFIG_DIR": str(folder / ".config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces"),
+        # Cells may import what a checkout holds beside the package.
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 def wait(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
@@ -53,20 +85,37 @@ def wait(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> N
     Raises:
         RuntimeError: If it ends, or does not answer in `seconds`.
     """
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
+    failed = f"Expected JupyterLab at {url}, but found no answer. Run `jupyter lab` to see why."
+    wait_until(lambda: process.poll() is not None or _answers(url), seconds, otherwise=failed)
+    if process.poll() is not None:
+        raise RuntimeError(failed)
+
+
+@contextmanager
+def _server(folder: Path, app: str, environment: dict[str, str]) -> Iterator[str]:
+    """Serve `folder` on 127.0.0.1; yield the address, and end the server with the block."""
+    port = free_port()
+    command = [sys.executable, "-m", app, "--no-browser", "--allow-root"]
+    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token="]
+    command += ["--ServerApp.jpserver_extensions=saflab.course.jupyter_server=True"]
+    command += [f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"]
+    with open(folder / "server.log", "wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        wait(f"{base}/api", server)
+        yield base
+    finally:
+        server.terminate()
         try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(
-        f"Expected JupyterLab at {url}, but found no answer. Run `jupyter lab` by hand to see why."
-    )
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 def _run_all(page: Any, cells: int, tries: int = 20) -> None:
-    """Run the cells one by one; Lab ignores the key until the kernel is connected, so ask again."""
+    """Run the cells one by one; Lab ignores the key until the kernel is connected, so repeat it."""
     idle = ".jp-Notebook-ExecutionIndicator[data-status=idle], .jp-NotebookKernelStatus"
     page.locator(idle).first.wait_for(timeout=60_000, state="attached")
     prompts = page.locator(".jp-Notebook .jp-CodeCell .jp-InputPrompt")
@@ -106,50 +155,18 @@ def open_lab(
     Raises:
         RuntimeError: If there is no Chromium, or the server does not answer.
     """
-    from playwright.sync_api import sync_playwright  # a development dependency
+    if reason := missing():
+        raise RuntimeError(f"Expected a browser, but found that {reason}. Install it.")
+    from playwright.sync_api import sync_playwright
 
-    browser_path = chromium()
-    if browser_path is None:
-        raise RuntimeError("Expected Chromium, but found none on PATH. Install `chromium`.")
-    with tempfile.TemporaryDirectory(prefix="saflab-lab-") as folder:
-        Path(folder, "page.ipynb").write_text(_notebook(cells), encoding="utf-8")
-        settings = Path(folder, ".settings", "@jupyterlab", "apputils-extension")
-        settings.mkdir(parents=True)
-        quiet = '{"fetchNews": "false", "checkForUpdates": false}'
-        (settings / "notification.jupyterlab-settings").write_text(quiet, encoding="utf-8")
-        theme = json.dumps({"theme": f"JupyterLab {'Dark' if dark else 'Light'}"})
-        (settings / "themes.jupyterlab-settings").write_text(theme, encoding="utf-8")
-        port = free_port()
-        environment = {**os.environ, "JUPYTER_CONFIG_DIR": f"{folder}/.config",
-                       "JUPYTERLAB_SETTINGS_DIR": f"{folder}/.settings",
-                       "JUPYTERLAB_WORKSPACES_DIR": f"{folder}/.workspaces"}  # fmt: skip
-        command = [
-            sys.executable, "-m", app, "--no-browser", "--allow-root",
-            "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--IdentityProvider.token=",
-            "--ServerApp.jpserver_extensions=saflab.course.jupyter_server=True",
-            f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True",
-        ]  # fmt: skip
-        with open(f"{folder}/server.log", "wb") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        try:
-            base = f"http://127.0.0.1:{port}"
-            wait(f"{base}/api", server)
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=browser_path, args=["--no-sandbox"]
-                )
-                page = browser.new_page(viewport={"width": width, "height": height})
-                page.goto(
-                    f"{base}/{'notebooks' if app == 'notebook' else 'doc/tree'}/page.ipynb",
-                    wait_until="domcontentloaded",
-                )
-                _run_all(page, len(cells))
-                yield page
-                browser.close()
-        finally:
-            server.terminate()
-            try:
-                server.wait(15)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+    route = "notebooks" if app == "notebook" else "doc/tree"
+    with tempfile.TemporaryDirectory(prefix="saflab-lab-") as name:
+        folder = Path(name)
+        (folder / "page.ipynb").write_text(_notebook(cells), encoding="utf-8")
+        with _server(folder, app, _settings(folder, dark=dark)) as base, sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.goto(f"{base}/{route}/page.ipynb", wait_until="domcontentloaded")
+            _run_all(page, len(cells))
+            yield page
+            browser.close()

@@ -7,6 +7,8 @@ scikit-learn's `load_digits` (BSD licence) unchanged.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from saflab.data.images import DIGITS
@@ -18,9 +20,9 @@ def write() -> None:
     """Write the file anew from scikit-learn."""
     from sklearn.datasets import load_digits  # only developers have it
 
-    raw = load_digits()
-    images = raw.images.astype(np.uint8)  # pyright: ignore[reportAttributeAccessIssue]
-    labels = raw.target.astype(np.uint8)  # pyright: ignore[reportAttributeAccessIssue]
+    raw: Any = load_digits()
+    images = raw.images.astype(np.uint8)
+    labels = raw.target.astype(np.uint8)
     np.savez_compressed(DIGITS, images=images, labels=labels)
 
 

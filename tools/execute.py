@@ -1,8 +1,7 @@
-"""Re-execute the notebooks in place, or build them into a static site.
+"""Execute the notebooks again, in place.
 
-python -m tools.execute            re-execute all (SAFLAB_FAST=1 unless set)
-python -m tools.execute 01 lab2    re-execute those whose name starts so
-python -m tools.execute site       write ./site from the stored outputs
+python -m tools.execute            execute all (SAFLAB_FAST=1 unless set)
+python -m tools.execute 01 lab2    execute those whose names begin with 01 or lab2
 """
 
 from __future__ import annotations
@@ -16,15 +15,13 @@ from typing import Any
 
 import nbformat
 
-from saflab.course.lessons import labs, notebooks
+from saflab.classroom.labs import labs
+from saflab.classroom.labs import path as source
+from saflab.course.lessons import KERNEL, notebooks
 from saflab.files import write
-from tools.site import build_site
+from tools.isolation import isolate
 
-__all__ = ["ROOT", "code_hash", "execute", "main",
-           "notebooks"]  # fmt: skip
-
-PACKAGE = Path(__file__).resolve().parent
-ROOT = PACKAGE.parent
+__all__ = ["code_hash", "execute", "main"]
 
 
 def code_hash(notebook: Any) -> str:
@@ -49,12 +46,13 @@ def execute(path: Path) -> None:
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,  # else it is a matter of time how printed lines are grouped
         resources={"metadata": {"path": str(path.parent)}},
     )
     client.execute()
     notebook.metadata = nbformat.from_dict(
         {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "kernelspec": KERNEL,
             "language_info": {"name": "python"},
             "saflab": {"code_sha256": code_hash(notebook)},
         }
@@ -65,19 +63,17 @@ def execute(path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments[:1] == ["site"]:
-        print(build_site())
-        return 0
     os.environ.setdefault("SAFLAB_FAST", "1")
-    os.environ.setdefault("SAFLAB_STATE", "")  # solutions that are run here are nobody's progress
-    every = notebooks() + labs()
+    os.environ.setdefault("SAFLAB_STATE", "")  # running the solutions is not a student's progress
+    every = [*notebooks(), *map(source, labs())]
     chosen = [p for p in every if not arguments or any(p.name.startswith(a) for a in arguments)]
     if not chosen:
         print(f"Expected the start of a notebook's name, but found {arguments}.", file=sys.stderr)
         return 2
-    for path in chosen:
-        execute(path)
-        print(path.name, flush=True)
+    with isolate():
+        for path in chosen:
+            execute(path)
+            print(path.name, flush=True)
     return 0
 
 

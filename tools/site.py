@@ -11,8 +11,8 @@ from typing import Any
 
 import nbformat
 
-from saflab.course.lessons import ROOT, notebooks
-from tools import api_reference
+from saflab.course.lessons import notebooks
+from tools import ROOT, api_reference
 from tools.page import page
 
 __all__ = ["build_site"]

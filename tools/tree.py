@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from saflab.course.lessons import ROOT
+from tools import ROOT
 from tools.markdown import put
 
 __all__ = ["PAGE", "folders", "tree"]

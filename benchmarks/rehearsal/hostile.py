@@ -4,21 +4,36 @@ An attack that succeeds prints the word in capitals that begins its message (LEA
 CONNECTED, TOOK, FORKED), so that a test can look for it.
 """
 
-__all__ = ["ATTACKS", "EVIDENCE", "TRACE"]
+from typing import NamedTuple
 
-EVIDENCE = ("LEAKED", "WROTE", "CONNECTED", "TOOK", "FORKED")
-"""Words that appear in the output of an attack that was not stopped."""
+__all__ = ["ATTACKS", "Attack"]
 
-TRACE = "saflab_was_here.txt"
-"""Name of the files that `writes_outside` leaves behind."""
 
-# name: (limit it runs into, what it does, does it surely end the kernel, code)
-ATTACKS: dict[str, tuple[str, str, bool, str]] = {
-    "endless": ("time", "never returns", False, """
+class Attack(NamedTuple):
+    """Code in an answer that misbehaves.
+
+    Args:
+        about: What it does.
+        code: Appended to the answer.
+        ends_kernel: Whether no cell after it can run.
+    """
+
+    about: str
+    code: str
+    ends_kernel: bool = False
+
+
+ATTACKS = {
+    "endless": Attack(
+        "never returns",
+        """
 while True:
     pass
-"""),
-    "fork_bomb": ("processes", "forks 200 children that sleep for 30 s", False, """
+""",
+    ),
+    "fork_bomb": Attack(
+        "forks 200 children that sleep for 30 s",
+        """
 import os, time
 children = 0
 try:
@@ -29,19 +44,28 @@ try:
     print("FORKED", children + 1)
 except OSError:
     print("refused after", children)
-"""),
-    "memory": ("memory", "asks for 6 GiB and touches it", False, """
+""",
+    ),
+    "memory": Attack(
+        "asks for 6 GiB and touches it",
+        """
 taken = []
 for _ in range(96):
     taken.append(b"x" * (64 << 20))
 print("TOOK", len(taken) * 64, "MiB")
 del taken
-"""),
-    "huge_output": ("output", "prints 200 MB", False, """
+""",
+    ),
+    "huge_output": Attack(
+        "prints 200 MB",
+        """
 for _ in range(2000):
     print("x" * 100_000)
-"""),
-    "reads_gradebook": ("files", "looks for the gradebook in every folder above", False, """
+""",
+    ),
+    "reads_gradebook": Attack(
+        "looks for the gradebook in every folder above",
+        """
 from pathlib import Path
 for folder in list(Path.cwd().parents)[:-1] + [Path.home()]:
     for found in [*folder.glob("gradebook.db"), *folder.glob("*/gradebook.db")]:
@@ -49,8 +73,11 @@ for folder in list(Path.cwd().parents)[:-1] + [Path.home()]:
             print("LEAKED", found, found.read_bytes()[:16])
         except OSError:
             print("refused")
-"""),
-    "reads_others": ("files", "looks for other submissions and for the sources", False, """
+""",
+    ),
+    "reads_others": Attack(
+        "looks for other submissions and for the sources",
+        """
 from pathlib import Path
 here = Path.cwd().resolve()
 for folder in list(here.parents)[:-1]:
@@ -60,8 +87,11 @@ for folder in list(here.parents)[:-1]:
                 print("LEAKED", found)
         except OSError:
             print("refused")
-"""),
-    "writes_outside": ("files", "writes into the four folders above its own", False, """
+""",
+    ),
+    "writes_outside": Attack(
+        "writes into the four folders above its own",
+        """
 from pathlib import Path
 for folder in list(Path.cwd().parents)[:-1][:4]:
     try:
@@ -69,24 +99,36 @@ for folder in list(Path.cwd().parents)[:-1][:4]:
         print("WROTE", folder)
     except OSError:
         print("refused")
-"""),
-    "network": ("network", "opens a connection", False, """
+""",
+    ),
+    "network": Attack(
+        "opens a connection",
+        """
 import socket
 try:
     socket.create_connection(("192.0.2.1", 80), timeout=2).close()
     print("CONNECTED")
 except OSError:
     print("refused")
-"""),
-    "exits": ("process", "ends its kernel with os._exit(0)", True, """
+""",
+    ),
+    "exits": Attack(
+        "ends its kernel with os._exit(0)",
+        """
 import os
 os._exit(0)
-"""),
-    "kills_parent": ("process", "kills the process that started the kernel", True, """
+""",
+        ends_kernel=True,
+    ),
+    "kills_parent": Attack(
+        "kills the process that started the kernel",
+        """
 import os, signal, time
 if os.getppid() > 1:
     os.kill(os.getppid(), signal.SIGKILL)
 time.sleep(1)
 os.kill(os.getpid(), signal.SIGKILL)
-"""),
-}  # fmt: skip
+""",
+        ends_kernel=True,
+    ),
+}

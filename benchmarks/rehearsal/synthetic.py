@@ -27,9 +27,6 @@ class Kind:
         score: Autograded points if every test is run (a cell that is stopped has failed). A grader
             that stops a submission as a whole gives 0 instead.
         total: Autograded points of the lab.
-        limit: What a hostile one runs into: "time", "memory", "processes", "output", "files",
-            "network", "process" (it ends its kernel: no grader can give more than 0), "format"
-            (unreadable or missing), "tests" (it changed them); None for the others.
         about: One sentence.
     """
 
@@ -37,7 +34,6 @@ class Kind:
     group: str
     score: int
     total: int
-    limit: str | None
     about: str
 
 
@@ -51,8 +47,8 @@ def kinds(lab: str) -> dict[str, Kind]:
     total = sum(marks.values())
     out = []
 
-    def add(name: str, group: str, score: int, about: str, limit: str | None = None) -> None:
-        out.append(Kind(name=name, group=group, score=score, total=total, limit=limit, about=about))
+    def add(name: str, group: str, score: int, about: str) -> None:
+        out.append(Kind(name=name, group=group, score=score, total=total, about=about))
 
     def earned(chosen: Sequence[str]) -> int:
         heads = tuple(f"{answer}_" for answer in chosen)
@@ -65,13 +61,13 @@ def kinds(lab: str) -> dict[str, Kind]:
     for mistake in MISTAKES[lab]:
         lost = sum(marks[test] for test in mistake.caught)
         add(mistake.name, "mistake", total - lost, mistake.why)
-    for name, (limit, about, ends, _) in ATTACKS.items():
-        score = 0 if ends else earned(asked[:-1]) if name == "endless" else total
-        add(name, "hostile", score, about, limit)
-    add("edited_tests", "hostile", earned(asked[:1]), "tests replaced by `pass`", "tests")
-    add("deleted_tests", "hostile", 0, "no tests and no answers", "tests")
-    add("broken_json", "hostile", 0, "the file ends half-way", "format")
-    add("missing", "hostile", 0, "the folder holds no notebook", "format")
+    for name, attack in ATTACKS.items():
+        score = earned(asked[:-1]) if name == "endless" else total
+        add(name, "hostile", 0 if attack.ends_kernel else score, attack.about)
+    add("edited_tests", "hostile", earned(asked[:1]), "tests replaced by `pass`")
+    add("deleted_tests", "hostile", 0, "no tests and no answers")
+    add("broken_json", "hostile", 0, "the file ends half-way")
+    add("missing", "hostile", 0, "the folder holds no notebook")
     return {kind.name: kind for kind in out}
 
 
@@ -91,11 +87,13 @@ def submission(lab: str, name: str) -> str | None:
     mine, empty = answers(notebook), answers(blank)
     asked = list(mine)
     half = len(asked) // 2
-    blanked = {
-        "deleted_tests": asked, "first_half": asked[half:],
-        "last_half": asked[:half], "edited_tests": asked[1:],
-    }.get(name, [])  # fmt: skip
-    for answer in blanked:
+    blank_answers = {
+        "deleted_tests": asked,
+        "first_half": asked[half:],
+        "last_half": asked[:half],
+        "edited_tests": asked[1:],
+    }
+    for answer in blank_answers.get(name, []):
         mine[answer].source = empty[answer].source
     for mistake in MISTAKES[lab]:
         if mistake.name == name:
@@ -105,7 +103,7 @@ def submission(lab: str, name: str) -> str | None:
         head, *_ = mine[asked[-1]].source.partition('"""\n')
         mine[asked[-1]].source = f'{head}"""\n    while True:\n        pass'
     elif name in ATTACKS:
-        mine[asked[0]].source += "\n" + ATTACKS[name][3]
+        mine[asked[0]].source += "\n" + ATTACKS[name].code
     _change_tests(notebook, name)
     text = nbformat.writes(notebook)
     return text[: len(text) // 2] if name == "broken_json" else text
@@ -160,7 +158,7 @@ def write_class(folder: Path, lab: str, names: Sequence[str]) -> dict[str, Kind]
 
     Args:
         folder: nbgrader's `submitted` folder; made if it is missing.
-        lab: One of `LABS`.
+        lab: One of `labs()`.
         names: Kinds, e.g. `mixed(lab, 100)` or `["correct", "endless"]`.
     """
     every = kinds(lab)

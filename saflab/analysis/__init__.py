@@ -11,6 +11,7 @@ from saflab.analysis.gradient_angles import angle as angle
 from saflab.analysis.gradient_angles import credit as credit
 from saflab.analysis.gradient_angles import flat_gradient as flat_gradient
 from saflab.analysis.gradient_angles import gradient_angle as gradient_angle
+from saflab.analysis.gradient_angles import step_angles as step_angles
 from saflab.analysis.gradient_angles import step_gradients as step_gradients
 from saflab.analysis.recording import record as record
 from saflab.analysis.recording import record_neuron as record_neuron

@@ -5,9 +5,10 @@ Operations and bytes are counted while the batch runs and do not depend on the m
 
 from __future__ import annotations
 
+import contextlib
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +21,19 @@ from saflab.network.network import Network
 from saflab.network.prepared import Prepared
 from saflab.rules import Rule, get_rule, mode_of
 
-__all__ = ["VARIANTS", "Variant", "kept_bytes", "live_bytes", "operations", "run", "seconds"]
+__all__ = [
+    "VARIANTS",
+    "Convolutions",
+    "Variant",
+    "kept_bytes",
+    "kept_steps",
+    "live_bytes",
+    "operations",
+    "passes",
+    "run",
+    "saved_storages",
+    "seconds",
+]
 
 
 class Variant(NamedTuple):
@@ -100,6 +113,50 @@ def operations(network: Network, x: Tensor, y: Tensor, variant: Variant) -> int:
     return counter.get_total_flops()
 
 
+class Convolutions(TorchDispatchMode):
+    """Count the convolutions that run, forward and backward, one per batch of images.
+
+    A convolution of several time steps at once counts as many. Backward counts one into the input
+    and one into the weights, where they are asked for.
+
+    Args:
+        batch: Images of a batch.
+    """
+
+    def __init__(self, batch: int) -> None:
+        super().__init__()
+        self.batch = batch
+        self.forward = self.backward = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.convolution.default:
+            self.forward += args[0].shape[0] // self.batch
+        elif func is torch.ops.aten.convolution_backward.default:
+            self.backward += args[0].shape[0] // self.batch * sum(args[-1][:2])
+        return func(*args, **(kwargs or {}))
+
+
+@contextlib.contextmanager
+def saved_storages() -> Iterator[dict[int, tuple[torch.UntypedStorage, int]]]:
+    """Collect what autograd saves for backward inside the block.
+
+    Yields:
+        Storage and bytes by the storage's address: those of the largest tensor saved from it. The
+        storage is held, so that its address is not used again while it is listed.
+    """
+    saved: dict[int, tuple[torch.UntypedStorage, int]] = {}
+
+    def pack(t: Tensor) -> Tensor:
+        storage = t.untyped_storage()
+        size = min(t.numel() * t.element_size(), storage.nbytes())  # a view, or expanded
+        key = storage.data_ptr()
+        saved[key] = storage, max(size, saved[key][1] if key in saved else 0)
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        yield saved
+
+
 def kept_bytes(
     network: Network, x: Tensor, y: Tensor, variant: Variant, *, impl: str = "auto"
 ) -> int:
@@ -109,17 +166,9 @@ def kept_bytes(
     two operations share is counted once. Measured with saved-tensor hooks.
     """
     weights = {p.untyped_storage().data_ptr() for p in network.parameters()}
-    seen: dict[int, int] = {}
     peak, prepare = 0, network.prepare
 
-    def pack(t: Tensor) -> Tensor:
-        storage = t.untyped_storage()
-        size = min(t.numel() * t.element_size(), storage.nbytes())  # a view, or expanded
-        key = storage.data_ptr()
-        seen[key] = max(size, seen.get(key, 0))
-        return t
-
-    def unwatched(**options: bool) -> list[Prepared]:
+    def uncounted(**options: bool) -> list[Prepared]:
         with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
             ready = prepare(**options)
         held = [p.weight for p in ready if p.weight is not None]
@@ -128,12 +177,12 @@ def kept_bytes(
 
     def after() -> None:
         nonlocal peak
-        peak = max(peak, sum(size for key, size in seen.items() if key not in weights))
-        seen.clear()
+        peak = max(peak, sum(size for key, (_, size) in saved.items() if key not in weights))
+        saved.clear()
 
-    network.prepare = unwatched  # type: ignore[method-assign]
+    network.prepare = uncounted
     try:
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        with saved_storages() as saved:
             run(network, x, y, variant, impl=impl, after=after)
     finally:
         del network.prepare

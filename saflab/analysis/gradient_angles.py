@@ -13,7 +13,7 @@ from saflab.neurons import LIFParams, accumulate, swap
 from saflab.ops import scan
 from saflab.rules import get_rule, mode_of
 
-__all__ = ["angle", "credit", "flat_gradient", "gradient_angle", "step_gradients"]
+__all__ = ["angle", "credit", "flat_gradient", "gradient_angle", "step_angles", "step_gradients"]
 
 
 def flat_gradient(network: Network) -> Tensor:
@@ -87,19 +87,39 @@ def step_gradients(
     return found[0], found[1]
 
 
-def credit(train: Tensor, p: LIFParams) -> dict[str, Tensor]:
+def step_angles(network: Network, x: Tensor, y: Tensor, lr: float) -> list[float]:
+    """Return the angle in degrees between SAF-E's and OTTT's gradient at t = 1…T.
+
+    Args:
+        network: As for `step_gradients`; float64 tells equal gradients from nearly equal ones.
+        x: Encoded input, shape (T, B, *features).
+        y: Class indices, shape (B,).
+        lr: Learning rate ≥ 0 of the step that both take after every t.
+    """
+    return [angle(a, b) for a, b in zip(*step_gradients(network, x, y, lr), strict=True)]
+
+
+def credit(train: Tensor, p: LIFParams, *, detach_reset: bool = False) -> dict[str, Tensor]:
     """Return ∂s[T]/∂s_in[k], k = 1…T, under each rule for one neuron with weight 1, by autograd.
+
+    OTTT and SAF give no gradient to the reset. BPTT does, unless it is detached: for this one
+    neuron, whose input is traced, all three are then equal.
 
     Args:
         train: Input s_in[t], shape (T,).
         p: Neuron constants.
+        detach_reset: Cut BPTT's gradient through the reset.
+
+    >>> parts = credit(torch.full((6,), 0.6), LIFParams(), detach_reset=True)
+    >>> all(torch.allclose(part, parts["BPTT"]) for part in parts.values())
+    True
     """
     out = {}
     for name, kind in (("BPTT", "lif"), ("OTTT", "ottt"), ("SAF", "saf")):
         source = train.double().view(-1, 1, 1).clone().requires_grad_()
         trace = accumulate(source, p.decay)
         currents = {"lif": source, "ottt": swap(source, trace), "saf": trace}[kind]
-        found, _ = scan(kind, currents, None, p)
+        found, _ = scan(kind, currents, None, p, detach_reset=detach_reset and kind == "lif")
         last = found[0][-1] if kind == "ottt" else found[-1]
         (grad,) = torch.autograd.grad(last.sum(), source)
         out[name] = grad.flatten()

@@ -47,12 +47,13 @@ def submitted(course: Course, lab: str) -> list[str]:
         ValueError: If a folder's name cannot be a student's id.
     """
     folder = course.folder / "submitted"
+    found = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    links = {path for path in found if path.is_symlink() or (path / lab).is_symlink()}
     return sorted(
         check_name(path.name, "student's folder")
-        for path in folder.iterdir()
-        if not path.name.startswith(".") and not path.is_symlink() and (path / lab).is_dir()
-        and not (path / lab).is_symlink()
-    )  # fmt: skip
+        for path in found
+        if path not in links and (path / lab).is_dir()
+    )
 
 
 def collect(course: Course, lab: str, folder: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import importlib.util
+import importlib
 import logging
 import os
 import re
@@ -27,9 +27,19 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from saflab.files import write
+from saflab.machine import optional
 
-__all__ = ["Course", "check_name", "converted", "find", "gradebook", "init", "lock",
-           "require_nbgrader", "students"]  # fmt: skip
+__all__ = [
+    "Course",
+    "check_name",
+    "converted",
+    "find",
+    "gradebook",
+    "init",
+    "lock",
+    "require_nbgrader",
+    "students",
+]
 
 _CONFIG = '''"""nbgrader's settings for this course; `saflab class` reads them, too."""
 
@@ -64,11 +74,8 @@ def require_nbgrader() -> None:
     if shutil.which("alembic") is None:
         scripts = str(Path(sys.executable).parent)
         os.environ["PATH"] = f"{scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    if importlib.util.find_spec("nbgrader") is None:
-        raise ValueError(
-            "Expected nbgrader, but found none. Run `pip install 'saflab[classroom]'` "
-            "(in a checkout: `pip install -c constraints.txt -e '.[classroom]'`)."
-        )
+    with optional("classroom"):
+        importlib.import_module("nbgrader")
 
 
 def check_name(name: str, what: str) -> str:
@@ -117,16 +124,13 @@ def init(folder: Path, labs: Path) -> tuple[Course, list[str]]:
     for name in names:
         if "### BEGIN SOLUTION" not in (labs / name / f"{name}.ipynb").read_text(encoding="utf-8"):
             raise ValueError(
-                f"Expected the source of {name}, but found it without solutions in {labs}: an "
-                "installed saflab holds labs as students get them. Run in a clone of the "
-                "repository, or pass --labs FOLDER."
+                f"Expected the source of {name}, but found it without solutions in {labs}. Pass "
+                "the folder of the sources with --labs: instructor/labs in a clone of the "
+                "repository."
             )
         target = folder / "source" / name
-        if not target.exists():
-            partial = target.with_name(f".{name}.partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(labs / name, partial, ignore=shutil.ignore_patterns(".*", "__*"))
-            partial.rename(target)
+        if not (target / f"{name}.ipynb").exists():
+            _copy_lab(labs / name, target)
     for path, text in (
         (folder / "students.csv", "id,first_name,last_name,email\n"),
         (folder / "nbgrader_config.py", _CONFIG.format(name=folder.name)),
@@ -136,6 +140,15 @@ def init(folder: Path, labs: Path) -> tuple[Course, list[str]]:
     (folder / "submitted").mkdir(exist_ok=True)
     folder.chmod(0o700)
     return Course(folder), names
+
+
+def _copy_lab(source: Path, target: Path) -> None:
+    """Copy the files of a lab, its notebook last: where that is, all are."""
+    files = [p for p in source.rglob("*") if p.is_file()]
+    for path in sorted(files, key=lambda p: p.name == f"{source.name}.ipynb"):
+        inside = path.relative_to(source)
+        if not any(part.startswith((".", "__")) for part in inside.parts):
+            write(target / inside, path.read_bytes())
 
 
 @contextlib.contextmanager
@@ -177,11 +190,13 @@ def converted(course: Course, converter: str, lab: str, student: str = "*", **fo
     # Without nbgrader's Execute: what is entered was executed in the sandbox.
     config.Autograde.sanitize_preprocessors = [preprocessors.OverwriteCells]
     config.Autograde.autograde_preprocessors = [
-        preprocessors.LimitOutput, preprocessors.SaveAutoGrades,
-        preprocessors.AssignLatePenalties, preprocessors.CheckCellMetadata,
-    ]  # fmt: skip
-    log, said = logging.getLogger("saflab.nbgrader"), _Said()
-    log.handlers, log.propagate = [said], False
+        preprocessors.LimitOutput,
+        preprocessors.SaveAutoGrades,
+        preprocessors.AssignLatePenalties,
+        preprocessors.CheckCellMetadata,
+    ]
+    log, errors = logging.getLogger("saflab.nbgrader"), _ErrorLines()
+    log.handlers, log.propagate = [errors], False
     directory = CourseDirectory(config=config, log=log)
     directory.assignment_id, directory.student_id = lab, student
     tool = getattr(converters, converter)(coursedir=directory, config=config, log=log)
@@ -192,11 +207,11 @@ def converted(course: Course, converter: str, lab: str, student: str = "*", **fo
             warnings.simplefilter("ignore", SAWarning)
             tool.start()
     except (NbGraderException, SystemExit) as error:
-        reason = " ".join(said.lines) or str(error)
+        reason = " ".join(errors.lines) or str(error)
         raise ValueError(f"Expected {lab} to pass nbgrader, but found: {reason}") from None
 
 
-class _Said(logging.Handler):
+class _ErrorLines(logging.Handler):
     """Keeps what nbgrader reports as an error."""
 
     def __init__(self) -> None:

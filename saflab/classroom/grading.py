@@ -14,22 +14,17 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from saflab.classroom.collect import read, submitted
-from saflab.classroom.course import (
-    Course,
-    converted,
-    gradebook,
-    lock,
-)
+from saflab.classroom.course import Course, converted, gradebook, lock
 from saflab.classroom.release import Release, released
 from saflab.classroom.sandbox import run as sandbox
-from saflab.classroom.sandbox.walls import Limits, problem
+from saflab.classroom.sandbox.walls import Limits, Sandbox, problem
 from saflab.classroom.submission import assemble, parse, seal, suspicious, unseal
 from saflab.files import write
 
@@ -45,8 +40,13 @@ STATUSES = {
     "tampered": "Tests were restored from the source; the score is for the restored ones.",
     "graded": "",
 }
-_CELLS = {"KernelDied": "crashed", "OutputLimit": "output", "MemoryError": "memory",
-          "CellTimeoutError": "timed out"}  # fmt: skip
+# Name of the error in a cell → what ended it.
+_CELLS = {
+    "KernelDied": "crashed",
+    "OutputLimit": "output",
+    "MemoryError": "memory",
+    "CellTimeoutError": "timed out",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +91,29 @@ class _Executed:
     peak_mb: float = 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """What the submissions of one call of `grade` have in common.
+
+    Args:
+        course: The course.
+        lab: The lab.
+        lesson: Its release.
+        setup: How submissions run.
+        again: Grade also what has not changed.
+        slots: Numbers of the sandboxes that are free.
+        running: Processes to end when the call ends.
+    """
+
+    course: Course
+    lab: str
+    lesson: Release
+    setup: Sandbox
+    again: bool
+    slots: queue.SimpleQueue[int]
+    running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+
+
 def _record_path(course: Course, lab: str, student: str) -> Path:
     return course.folder / ".saflab" / lab / "records" / f"{student}.json"
 
@@ -111,45 +134,53 @@ def _holds(course: Course, lab: str, record: Record, limits: Limits) -> bool:
     return entered and (record.status in ("graded", "tampered") or record.limits == asdict(limits))
 
 
-def _execute(
-    course: Course, lab: str, student: str, lesson: Release, before: Record | None, limits: Limits,
-    again: bool, slots: queue.SimpleQueue[int], running: set[subprocess.Popen[bytes]],
-    data: Path | None, unsafe: bool,
-) -> _Executed | None:  # fmt: skip
+def _execute(job: _Job, student: str, before: Record | None) -> _Executed | None:
     """Run one submission, in a thread; None if nothing has changed since its record."""
     text, why = b"", ""
     try:
-        text = read(course.notebook("submitted", lab, student))
+        text = read(job.course.notebook("submitted", job.lab, student))
     except ValueError as error:
         why = str(error)
-    key = hashlib.sha256(lesson.version.encode() + text + why.encode()).hexdigest()
-    if before and before.key == key and not again and _holds(course, lab, before, limits):
+    key = hashlib.sha256(job.lesson.version.encode() + text + why.encode()).hexdigest()
+    same = before if before and before.key == key and not job.again else None
+    if same and _holds(job.course, job.lab, same, job.setup.limits):
         return None
     try:
         if why:
             raise ValueError(why)
-        notebook, changed = assemble(lesson.source, lesson.notebook, parse(text))
+        notebook, changed = assemble(job.lesson.source, job.lesson.notebook, parse(text))
     except ValueError as error:
         remedy = f"It cannot be read: {error}. {STATUSES['unreadable']}"
         return _Executed(key=key, status="unreadable", remedy=remedy, review=[])
     sealed, tokens = seal(notebook)
-    slot = slots.get()
-    try:
-        outcome = sandbox.run(sealed, limits, slot=slot, data=data, course=course.folder,
-                              unsafe=unsafe, started=running.add)  # fmt: skip
-    finally:
-        slots.put(slot)
+    outcome = _in_sandbox(job, sealed)
     unproved = unseal(notebook, outcome.outputs, tokens)
     status = _status(notebook, outcome, changed + unproved)
     remedy = STATUSES[status]
     if status == "tampered":
-        words = {"changed or deleted": changed, "no error, but not passed": unproved}
-        told = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items() if names)
-        remedy = f"{remedy} {told}."
+        kinds = {"changed or deleted": changed, "no error, but not passed": unproved}
+        parts = (f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names)
+        remedy = f"{remedy} {'; '.join(parts)}."
     return _Executed(
-        key=key, status=status, remedy=remedy, review=suspicious(notebook), notebook=notebook,
-        seconds=outcome.seconds, peak_mb=outcome.peak_mb,
-    )  # fmt: skip
+        key=key,
+        status=status,
+        remedy=remedy,
+        review=suspicious(notebook),
+        notebook=notebook,
+        seconds=outcome.seconds,
+        peak_mb=outcome.peak_mb,
+    )
+
+
+def _in_sandbox(job: _Job, notebook: Any) -> sandbox.Outcome:
+    """Run a notebook in a sandbox that is free."""
+    slot = job.slots.get()
+    try:
+        return sandbox.run(
+            notebook, job.setup, course=job.course.folder, slot=slot, started=job.running.add
+        )
+    finally:
+        job.slots.put(slot)
 
 
 def _status(notebook: Any, outcome: sandbox.Outcome, tampered: Sequence[str]) -> str:
@@ -186,11 +217,9 @@ def _score(course: Course, lab: str, student: str) -> tuple[float | None, float]
 def grade(
     course: Course,
     lab: str,
+    setup: Sandbox | None = None,
     *,
-    limits: Limits | None = None,
     jobs: int = 2,
-    data: Path | None = None,
-    unsafe: bool = False,
     again: bool = False,
 ) -> Iterator[Record]:
     """Grade every submission of a lab, and yield each record as it is there.
@@ -198,61 +227,74 @@ def grade(
     Args:
         course: The course.
         lab: A released lab.
-        limits: What each submission may use.
+        setup: How submissions run; None takes `Sandbox()`.
         jobs: Sandboxes at once.
-        data: Folder with CIFAR-10 for the labs; digits are used without.
-        unsafe: Grade without isolation where there is none.
         again: Grade also what has not changed.
 
     Raises:
         ValueError: If the lab is not released, the machine cannot isolate, or another command is
             at work in this course.
     """
-    limits = limits or Limits()
-    if not unsafe and (reason := problem()):
+    setup = setup or Sandbox()
+    if not setup.unsafe and (reason := problem()):
         raise ValueError(
             f"Expected to isolate submissions, but found that {reason}. Grade on a Linux machine "
             "with bubblewrap. With --unsafe, submissions run as you: they can read and change all "
             "that you can, also the gradebook and each other."
         )
     with lock(course):
-        lesson, before = released(course, lab), records(course, lab)
         slots: queue.SimpleQueue[int] = queue.SimpleQueue()
         for slot in range(jobs):
             slots.put(slot)
-        running: set[subprocess.Popen[bytes]] = set()
-        pool = ThreadPoolExecutor(jobs)
-        try:
-            waiting: dict[Future[_Executed | None], str] = {
-                pool.submit(_execute, course, lab, student, lesson, before.get(student), limits,
-                            again, slots, running, data, unsafe): student
-                for student in submitted(course, lab)
-            }  # fmt: skip
-            while waiting:
-                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in done:
-                    student = waiting.pop(future)
-                    executed = future.result()
-                    if executed is None:
-                        yield replace(before[student], score=_score(course, lab, student)[0])
-                    else:
-                        yield _finish(course, lab, student, executed, limits)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in running:
-                if process.poll() is None:
-                    sandbox.kill(process)
-            pool.shutdown()
+        lesson = released(course, lab)
+        yield from _graded(
+            _Job(course=course, lab=lab, lesson=lesson, setup=setup, again=again, slots=slots), jobs
+        )
 
 
-def _finish(course: Course, lab: str, student: str, executed: _Executed, limits: Limits) -> Record:
+def _graded(job: _Job, jobs: int) -> Iterator[Record]:
+    """Execute in `jobs` threads, and enter each result in this one as it comes."""
+    before = records(job.course, job.lab)
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        waiting: dict[Future[_Executed | None], str] = {
+            pool.submit(_execute, job, student, before.get(student)): student
+            for student in submitted(job.course, job.lab)
+        }
+        while waiting:
+            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                student = waiting.pop(future)
+                executed = future.result()
+                if executed is None:
+                    score, _ = _score(job.course, job.lab, student)
+                    yield replace(before[student], score=score)
+                else:
+                    yield _finish(job, student, executed)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in job.running:
+            if process.poll() is None:
+                sandbox.kill(process)
+        pool.shutdown()
+
+
+def _finish(job: _Job, student: str, executed: _Executed) -> Record:
+    """Enter a result into the gradebook, then write its record."""
     if executed.notebook is not None:
-        _enter(course, lab, student, executed.notebook)
-    score, most = _score(course, lab, student)
+        _enter(job.course, job.lab, student, executed.notebook)
+    score, most = _score(job.course, job.lab, student)
     record = Record(
-        student=student, status=executed.status, score=score, max_score=most,
-        remedy=executed.remedy, review=executed.review, seconds=round(executed.seconds, 2),
-        peak_mb=round(executed.peak_mb), key=executed.key, limits=asdict(limits),
-    )  # fmt: skip
-    write(_record_path(course, lab, student), json.dumps(asdict(record)))
+        student=student,
+        status=executed.status,
+        score=score,
+        max_score=most,
+        remedy=executed.remedy,
+        review=executed.review,
+        seconds=round(executed.seconds, 2),
+        peak_mb=round(executed.peak_mb),
+        key=executed.key,
+        limits=asdict(job.setup.limits),
+    )
+    write(_record_path(job.course, job.lab, student), json.dumps(asdict(record)))
     return record

@@ -1,4 +1,8 @@
-"""One source per lab; the release and the solved notebook are made from it."""
+"""One source per lab; the release and the solved notebook are made from it.
+
+The sources, with solutions and hidden tests, are in `instructor/labs` of a checkout; an installed
+saflab has none.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,30 @@ from typing import Any
 
 import nbformat
 
-from saflab.course.lessons import labs
+from saflab.course import lessons
 
-__all__ = ["LABS", "answers", "path", "points", "read", "release", "solved"]
+__all__ = ["answers", "folder", "labs", "path", "points", "read", "release", "solved"]
 
-LABS = tuple(path.stem for path in labs())
+
+def folder() -> Path:
+    """Return the folder of the sources in a checkout: here, or around saflab.
+
+    Raises:
+        ValueError: If there is none, as where saflab was installed from a wheel.
+    """
+    for top in (Path.cwd(), lessons.ROOT):
+        if (top / "instructor" / "labs").is_dir():
+            return top / "instructor" / "labs"
+    raise ValueError(
+        "Expected the sources of the labs in instructor/labs, but found none: an installed saflab "
+        "holds labs as students get them, without solutions and hidden tests. Run in a clone of "
+        "the repository, or pass --labs FOLDER."
+    )
+
+
+def labs() -> tuple[str, ...]:
+    """Return the names of the labs, in order."""
+    return tuple(sorted(path.stem for path in folder().glob("lab[0-9]/lab[0-9].ipynb")))
 
 
 def path(lab: str) -> Path:
@@ -21,9 +44,9 @@ def path(lab: str) -> Path:
     Raises:
         ValueError: If there is no such lab.
     """
-    if lab not in LABS:
-        raise ValueError(f"Expected a lab in {list(LABS)}, but found {lab!r}.")
-    return labs()[LABS.index(lab)]
+    if lab not in labs():
+        raise ValueError(f"Expected a lab in {list(labs())}, but found {lab!r}.")
+    return folder() / lab / f"{lab}.ipynb"
 
 
 def read(lab: str) -> Any:
@@ -64,6 +87,7 @@ def release(lab: str) -> Any:
     from nbgrader.preprocessors import (  # optional extra
         CheckCellMetadata,
         ClearHiddenTests,
+        ClearMarkScheme,
         ClearOutput,
         ClearSolutions,
         ComputeChecksums,
@@ -72,10 +96,8 @@ def release(lab: str) -> Any:
 
     notebook = read(lab)
     resources: Any = ResourcesDict()
-    for step in (
-        LockCells, ClearSolutions, ClearOutput, ClearHiddenTests, ComputeChecksums,
-        CheckCellMetadata,
-    ):  # fmt: skip
+    clear = (LockCells, ClearSolutions, ClearOutput, ClearHiddenTests, ClearMarkScheme)
+    for step in (*clear, ComputeChecksums, CheckCellMetadata):
         notebook, resources = step().preprocess(notebook, resources)
     return notebook
 

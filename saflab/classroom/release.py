@@ -10,14 +10,7 @@ from typing import Any
 
 import nbformat
 
-from saflab.classroom.course import (
-    Course,
-    check_name,
-    converted,
-    gradebook,
-    lock,
-    students,
-)
+from saflab.classroom.course import Course, check_name, converted, gradebook, lock, students
 from saflab.files import write
 
 __all__ = ["Release", "release", "released"]
@@ -59,8 +52,10 @@ def release(course: Course, lab: str) -> Path:
         for word in ("BEGIN SOLUTION", "BEGIN HIDDEN TESTS", "BEGIN MARK SCHEME"):
             if word in text:
                 made.unlink()
-                raise ValueError(f"Expected no {word!r} in the release, but found one. Mark it so "
-                                 "that nbgrader removes it: ### BEGIN …, ### END …")  # fmt: skip
+                raise ValueError(
+                    f"Expected no {word!r} in the release, but found one. Mark it so that nbgrader "
+                    "removes it: ### BEGIN …, ### END …"
+                )
         mark = {"version": _version(course, lab)}
         write(course.folder / ".saflab" / lab / "release.json", json.dumps(mark))
     return made
@@ -74,12 +69,16 @@ def released(course: Course, lab: str) -> Release:
     """
     mark = course.folder / ".saflab" / check_name(lab, "lab") / "release.json"
     if not mark.is_file() or not course.notebook("release", lab).is_file():
-        raise ValueError(f"Expected {lab} to be released, but found no release. Run `saflab class "
-                         f"release {lab}` first.")  # fmt: skip
+        raise ValueError(
+            f"Expected {lab} to be released, but found no release. Run `saflab class release "
+            f"{lab}` first."
+        )
     version = json.loads(mark.read_text())["version"]
     if version != _version(course, lab):
-        raise ValueError(f"Expected {lab} as it was released, but found a change in source/ or "
-                         f"release/. Run `saflab class release {lab}` again.")  # fmt: skip
+        raise ValueError(
+            f"Expected {lab} as it was released, but found a change in source/ or release/. Run "
+            f"`saflab class release {lab}` again."
+        )
     return Release(
         source=nbformat.read(course.notebook("source", lab), as_version=4),
         notebook=nbformat.read(course.notebook("release", lab), as_version=4),

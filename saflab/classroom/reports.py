@@ -15,9 +15,9 @@ from saflab.files import write
 __all__ = ["COLUMNS", "export", "feedback"]
 
 COLUMNS: tuple[str, ...] = (
-    "student", "last_name", "first_name", "lab", "status", "score", "max_score",
-    "to_grade_by_hand", "look_at", "remedy",
-)  # fmt: skip
+    *("student", "last_name", "first_name", "lab", "status", "score", "max_score"),
+    *("to_grade_by_hand", "look_at", "remedy"),
+)
 
 
 def feedback(course: Course, lab: str) -> Iterator[tuple[str, Path]]:
@@ -29,8 +29,10 @@ def feedback(course: Course, lab: str) -> Iterator[tuple[str, Path]]:
     folder = course.folder / "autograded"
     graded = sorted(path.parent.parent.name for path in folder.glob(f"*/{lab}/{lab}.ipynb"))
     if not graded:
-        raise ValueError(f"Expected graded submissions of {lab}, but found none. Run `saflab class "
-                         f"grade {lab}` first.")  # fmt: skip
+        raise ValueError(
+            f"Expected graded submissions of {lab}, but found none. Run `saflab class grade {lab}` "
+            "first."
+        )
     with lock(course):
         for student in graded:
             converted(course, "GenerateFeedback", lab, student)
@@ -51,13 +53,17 @@ def _rows(course: Course, book: Any, lab: str) -> Iterator[dict[str, Any]]:
             score, by_hand = 0.0, False
         row = known.get(student, {})
         yield {
-            "student": student, "last_name": row.get("last_name", ""),
-            "first_name": row.get("first_name", ""), "lab": lab,
-            "status": record.status if record else "not handed in", "score": f"{score:g}",
-            "max_score": f"{most:g}", "to_grade_by_hand": "yes" if by_hand else "",
+            "student": student,
+            "last_name": row.get("last_name", ""),
+            "first_name": row.get("first_name", ""),
+            "lab": lab,
+            "status": record.status if record else "not handed in",
+            "score": f"{score:g}",
+            "max_score": f"{most:g}",
+            "to_grade_by_hand": "yes" if by_hand else "",
             "look_at": "; ".join(record.review) if record else "",
             "remedy": record.remedy if record else "",
-        }  # fmt: skip
+        }
 
 
 def export(course: Course, path: Path, labs: list[str] | None = None) -> int:
@@ -69,8 +75,10 @@ def export(course: Course, path: Path, labs: list[str] | None = None) -> int:
     with gradebook(course) as book:
         have = sorted(assignment.name for assignment in book.assignments)
         if not have or set(labs or []) - set(have):
-            raise ValueError(f"Expected labs in {have}, but found {labs or 'none'}. Run `saflab "
-                             "class release LAB` first.")  # fmt: skip
+            raise ValueError(
+                f"Expected labs in {have}, but found {labs or 'none'}. Run `saflab class release "
+                "LAB` first."
+            )
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()

@@ -13,6 +13,8 @@ from typing import Any
 
 import nbformat
 
+from saflab.course.lessons import KERNEL
+
 __all__ = ["assemble", "is_test", "parse", "seal", "suspicious", "unseal"]
 
 
@@ -94,8 +96,7 @@ def assemble(source: Any, release: Any, submission: Any) -> tuple[Any, list[str]
         cell["id"] = f"cell-{index}"
         if cell.cell_type == "code":
             cell.update(outputs=[], execution_count=None)
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), changed
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), changed
 
 
 def _copy(node: Any) -> Any:
@@ -137,9 +138,10 @@ def unseal(notebook: Any, outputs: dict[int, list[Any]], tokens: dict[int, str])
                 out.text = out.text.replace(f"{token}\n", "").replace(token, "")
                 out.name = "stdout"
         cell.outputs = [
-            out for out in cell.outputs
+            out
+            for out in cell.outputs
             if out.output_type != "execute_result" and (out.output_type != "stream" or out.text)
-        ]  # fmt: skip
+        ]
         failed = any(out.output_type == "error" for out in cell.outputs)
         if not proved and not failed:
             ran = index in outputs
@@ -164,8 +166,10 @@ def _valid(output: Any) -> Any:
     return node
 
 
-_MODULES = {"builtins", "ctypes", "gc", "inspect", "IPython", "os", "pty", "signal", "socket",
-            "subprocess", "sys", "multiprocessing"}  # fmt: skip
+_MODULES = {
+    *("builtins", "ctypes", "gc", "inspect", "IPython", "multiprocessing", "os", "pty"),
+    *("signal", "socket", "subprocess", "sys"),
+}
 
 
 def suspicious(notebook: Any) -> list[str]:

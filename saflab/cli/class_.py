@@ -8,7 +8,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from saflab.classroom.sandbox.walls import Limits
+from saflab.classroom.sandbox.walls import Limits, Sandbox
 
 __all__ = ["configure", "run"]
 
@@ -36,22 +36,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     init = action("init", "make the folder of a course", None)
     init.add_argument("folder")
-    init.add_argument("--labs", help="folder of labs (default: the course's)")
+    init.add_argument("--labs", help="folder of the sources (default: instructor/labs)")
     action("release", "make what students get: release/LAB/", "+")
     grade = action("grade", "grade submitted/STUDENT/LAB/, each in a sandbox of its own", "?")
     grade.add_argument("--from", dest="source", help="take over submissions from this folder first")
     grade.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="sandboxes at once")
     grade.add_argument("--data", help="folder with CIFAR-10 for the labs (default: digits)")
     grade.add_argument("--again", action="store_true", help="also what has not changed")
-    grade.add_argument("--unsafe", action="store_true", help="without isolation: only for "
-                       "submissions that you would run yourself")  # fmt: skip
+    unsafe = "without isolation: only for submissions that you would run yourself"
+    grade.add_argument("--unsafe", action="store_true", help=unsafe)
     grade.add_argument("--check", action="store_true", help="only say whether isolation works here")
     usual = Limits()
     for name, text in _LIMITS.items():
-        grade.add_argument(
-            f"--{name.replace('_', '-')}", type=int, default=getattr(usual, name),
-            help=f"{text} (default: %(default)s)",
-        )  # fmt: skip
+        option, value = f"--{name.replace('_', '-')}", getattr(usual, name)
+        grade.add_argument(option, type=int, default=value, help=f"{text} (default: %(default)s)")
     action("feedback", "write feedback/STUDENT/LAB/LAB.html", "+")
     export = action("export", "write grades as CSV", "*")
     export.add_argument("--to", default="grades.csv", help="file (default: grades.csv)")
@@ -89,9 +87,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _init(options: argparse.Namespace) -> int:
     from saflab.classroom.course import init
-    from saflab.course.lessons import course_folder
+    from saflab.classroom.labs import folder as sources
 
-    labs = Path(options.labs) if options.labs else course_folder() / "labs"
+    labs = Path(options.labs) if options.labs else sources()
     course, names = init(Path(options.folder), labs)
     print(f"{course.folder}: {', '.join(names)}. Next:")
     print(f"  cd {options.folder}\n  fill in students.csv\n  saflab class release {names[0]}")
@@ -130,8 +128,8 @@ def _grade(course: object, options: argparse.Namespace) -> int:
     data = Path(options.data).resolve() if options.data else None
     total, fresh, troubled = len(submitted(course, options.lab)), 0, 0
     width = max((len(name) for name in submitted(course, options.lab)), default=0)
-    found = grade(course, options.lab, limits=limits, jobs=options.jobs, data=data,
-                  unsafe=options.unsafe, again=options.again)  # fmt: skip
+    setup = Sandbox(limits=limits, data=data, unsafe=options.unsafe)
+    found = grade(course, options.lab, setup, jobs=options.jobs, again=options.again)
     for number, record in enumerate(found, 1):
         fresh += record.fresh
         troubled += record.status != "graded"

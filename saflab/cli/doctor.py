@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["configure", "run"]
+__all__ = ["EXTRAS", "configure", "run"]
+
+# The packages by which an extra is recognised, and what it is for.
+EXTRAS = {
+    "course": ("notebooks and widgets", ("jupyterlab", "ipywidgets", "anywidget", "matplotlib")),
+    "classroom": ("grading of labs", ("nbgrader",)),
+    "events": ("data of event cameras", ("tonic",)),
+    "nir": ("exchange of networks", ("nir",)),
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -16,49 +25,48 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the findings; return 1 if a needed package is missing or a GPU kernel is wrong."""
-    import importlib.metadata as metadata
-    import shutil
-
+    """Print the findings; return 1 if a GPU kernel is wrong."""
     import torch
 
+    from saflab.data.cifar import cifar
     from saflab.data.dataset import DataError
-    from saflab.data.images import cifar
     from saflab.machine import describe_machine
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     for name, value in describe_machine(device).items():
         print(f"{name:<12} {value}")
-    missing = 0
-    for package in ("torchvision", "jupyterlab", "ipywidgets", "matplotlib", "nbval"):
-        try:
-            print(f"{package:<12} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:
-            missing += 1
-            print(f"{package:<12} missing: run `pip install -e .`")
+    print(f"{'torchvision':<12} {metadata.version('torchvision')}")
+    for extra, (purpose, packages) in EXTRAS.items():
+        print(f"{extra:<12} {_installed(extra, packages)} ({purpose})")
     faults = _kernels(device)
     try:
         print(f"{'CIFAR-10':<12} {cifar(limit=1).source}")
     except DataError as error:
         print(f"{'CIFAR-10':<12} not found; digits are used instead. {error}")
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    print(f"{'browser':<12} {browser or 'no Chromium: browser tests are skipped'}")
-    return 1 if missing or faults else 0
+    return faults
+
+
+def _installed(extra: str, packages: tuple[str, ...]) -> str:
+    """Return the versions of an extra's packages, or the command that installs them."""
+    try:
+        return ", ".join(f"{package} {metadata.version(package)}" for package in packages)
+    except metadata.PackageNotFoundError:
+        return f"not installed: run `pip install 'saflab[{extra}]'`"
 
 
 def _kernels(device: torch.device) -> int:
-    """Say whether the Triton kernels work here; return 1 if they should and do not."""
+    """Compare the Triton kernels with the reference; return 1 if they fail or differ."""
     from saflab.ops import has_triton
     from saflab.ops.agreement import agreement
 
     name = f"{'GPU kernels':<12}"
     if device.type != "cuda" or not has_triton():
-        lack = "no CUDA GPU" if device.type != "cuda" else "no Triton"
-        print(f"{name} not used: {lack}; the time loop runs in PyTorch")
+        reason = "no CUDA GPU" if device.type != "cuda" else "no Triton"
+        print(f"{name} not used: {reason}; the time loop runs in PyTorch")
         return 0
     try:
         found = agreement("gpu", device)
-    except Exception as error:  # a compiler or driver that fails in its own way is what is sought
+    except Exception as error:  # compilers and drivers raise errors of their own
         print(f"{name} do not run: {type(error).__name__}: {error}. Use --impl cpu meanwhile.")
         return 1
     works = found.flips == 0 and found.error < 8.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 __all__ = ["configure", "run"]
 
@@ -12,6 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nir", action="store_true", required=True, help="the only format yet")
     parser.add_argument("file", help="NIR file")
     parser.add_argument("--out", default="runs/imported", help="folder for the checkpoint")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
     parser.add_argument("--data", help="cifar10, cifar100, digits, nmnist, dvsgesture or "
                         "cifar10dvs (default: what the file says)")  # fmt: skip
     parser.add_argument("--root", help="folder with the data")
@@ -21,33 +23,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reset",
         default="as written",
-        help="'subtract' vouches that the writer's neurons subtract V before the decay",
+        help="'subtract' says that the writer's neurons subtract V before the decay, as only "
+        "snnTorch's Leaky(…, reset_mechanism='subtract', reset_delay=False) and SpikingJelly's "
+        "LIFNode(…, v_reset=None, decay_input=False) do",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Import, and return the exit status."""
     from saflab.data.catalogue import load
-    from saflab.interop.nir import import_graph, notes, read_graph
-
-    graph = read_graph(options.file)
-    facts = notes(graph)
-    steps = facts.get("steps") if options.steps is None else options.steps
-    if not isinstance(steps, int):
-        raise ValueError(
-            f"Expected a number of steps, but found {steps} in the file. Add --steps 6."
-        )
-    # Training images are needed for their moments alone, where the file does not say them.
-    limit = 1 if "mean" in facts and "std" in facts else None
-    name = options.data or str(facts.get("data", "auto"))
-    checkpoint = import_graph(
-        graph,
-        options.out,
-        load(name, options.root, steps=steps, limit=limit),
-        steps=steps,
-        encoder=options.encoder,
-        dt=options.dt,
-        reset=options.reset,
+    from saflab.interop.nir import (
+        check_free,
+        from_nir,
+        graph_inputs,
+        import_network,
+        noted_steps,
+        notes,
+        read_graph,
     )
+
+    check_free(Path(options.out), options.overwrite)
+    graph = read_graph(options.file)
+    network = from_nir(graph, dt=options.dt, reset=options.reset)
+    steps = noted_steps(graph) if options.steps is None else options.steps
+    facts = notes(graph)
+    # Training images are needed for their moments alone, where the file does not say them.
+    limit = 1 if {"mean", "std"} <= facts.keys() else None
+    name = options.data or str(facts.get("data", "auto"))
+    data = load(name, options.root, steps=steps, limit=limit)
+    inputs = graph_inputs(graph, data, steps=steps, encoder=options.encoder)
+    checkpoint = import_network(network, data, inputs, options.out, overwrite=options.overwrite)
+    if options.reset == "subtract":
+        print(
+            "Taken on your word: the writer's neurons subtract V before the decay. A NIR file "
+            "cannot show it; snnTorch's default (reset_delay=True) does not and fires otherwise."
+        )
     print(f"Wrote {checkpoint}. Next: saflab eval {options.out}")
     return 0

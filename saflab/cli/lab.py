@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -32,15 +33,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def course(folder: Path) -> list[str]:
     """Put a copy of the lessons and labs into `folder`; return which of them are older there.
 
-    A notebook that is in `folder` already is left as it is, with the student's work in it, and labs
-    come without solutions and hidden tests. A copy keeps the hash of what it was copied from in its
-    metadata, so that a later version of the lesson is noticed.
+    A notebook that is in `folder` already is left as it is, with the student's work in it. A copy
+    keeps the hash of what it was copied from in its metadata, so that a later version of the lesson
+    is noticed.
 
     Raises:
         ValueError: If there are no notebooks, or `folder` cannot be written to.
     """
     from saflab.course.lessons import course_folder, labs, notebooks
-    from saflab.course.student_version import student_version
     from saflab.files import write
 
     found, older = course_folder(), []
@@ -48,8 +48,6 @@ def course(folder: Path) -> list[str]:
         for path in (*notebooks(found), *labs(found / "labs")):
             target = folder / path.relative_to(found)
             notebook = json.loads(path.read_text(encoding="utf-8"))
-            if path.is_relative_to(found / "labs"):
-                notebook = student_version(notebook)
             now = _content(notebook)
             if not target.exists():
                 notebook.setdefault("metadata", {}).setdefault("saflab", {})["copied"] = now
@@ -80,6 +78,10 @@ def _copied(target: Path) -> str | None:
 
 def run(options: argparse.Namespace) -> int:
     """Replace this process by JupyterLab, at the first lesson."""
+    from saflab.machine import optional
+
+    with optional("course"):
+        importlib.import_module("jupyterlab")
     folder = Path(options.folder).expanduser()
     older = course(folder)
     print(f"The course is in {folder.resolve()}.", flush=True)

@@ -41,5 +41,6 @@ def run(options: argparse.Namespace) -> int:
               f"  {'done' if complete else ''}".rstrip())  # fmt: skip
     print(f"{right} of {total} exercises solved; {left} of {minutes} minutes left.")
     path = state_file()
-    print(f"Kept in {path}." if path else "Not kept: SAFLAB_STATE is empty, or this is a test run.")
+    off = "Not kept: SAFLAB_STATE is empty, this is a test run, or you have no home folder."
+    print(f"Kept in {path}." if path else off)
     return 0

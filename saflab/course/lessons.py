@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Lesson", "course_folder", "labs", "lessons", "notebooks"]
+__all__ = ["KERNEL", "Lesson", "course_folder", "labs", "lessons", "notebooks"]
 
 INSTALLED = Path(__file__).resolve().parent / "notebooks"  # only in an installed wheel
 ROOT = Path(__file__).resolve().parents[2]
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+"""The kernelspec of every notebook."""
 _CHECK = re.compile(r"checks\.(check_\w+)\(")
 _MINUTES = re.compile(r"(\d+)\s*(?:min\b|minutes)")
 
@@ -37,7 +39,7 @@ def notebooks(folder: Path | None = None) -> list[Path]:
 
 
 def labs(folder: Path | None = None) -> list[Path]:
-    """Return the graded labs in order: with solutions in a checkout, without in a wheel."""
+    """Return the graded labs in order, as students get them."""
     return sorted((folder or course_folder() / "labs").glob("lab[0-9]/lab[0-9].ipynb"))
 
 

@@ -2,7 +2,8 @@
 
 Each first "correct" of an exercise's check adds one line of JSON to `progress.jsonl` in the folder
 SAFLAB_STATE, by default the system's folder for state. Nothing is sent anywhere. An empty
-SAFLAB_STATE turns it off, and so do CI and pytest: a test run solves exercises, not a student.
+SAFLAB_STATE turns it off, and so do CI and pytest: a test run solves exercises, not a student. It
+is also off for a user who has no home folder.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ def state_file() -> Path | None:
             return None
         from platformdirs import user_state_path
 
-        return user_state_path("saflab") / "progress.jsonl"
+        try:
+            path = user_state_path("saflab") / "progress.jsonl"
+        except RuntimeError:  # a user without a home: nowhere to keep it
+            return None
+        return path if path.is_absolute() else None  # older platformdirs: "~/…"
     return Path(folder).expanduser() / "progress.jsonl" if folder else None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from saflab.data.cifar import cifar, is_present
 from saflab.data.dataset import DataError, Dataset, search_folders
 from saflab.data.event_cameras import EVENTS, event_frames
-from saflab.data.images import cifar, digits
+from saflab.data.images import digits
 
 __all__ = ["DATASETS", "load"]
 
@@ -43,23 +44,17 @@ def load(
     """
     if name not in DATASETS:
         raise ValueError(f"Expected a dataset in {list(DATASETS)}, but found {name!r}.")
-    if limit is not None and limit < 1:
-        raise ValueError(f"Expected a limit of at least 1 image, but found {limit}.")
     if name in EVENTS:
         return event_frames(name, root, steps=steps, download=download, limit=limit)
     if name == "digits":
-        return digits()
+        return digits(limit=limit)
     if name != "auto":
         return cifar(name, root, download=download, limit=limit)
     try:
         return cifar("cifar10", root, download=download, limit=limit)
     except DataError:
         # A folder that was named must work; only an unnamed search may end in digits.
-        if root is not None or os.environ.get("SAFLAB_DATA") or download or _cifar10_is_present():
+        named = root is not None or os.environ.get("SAFLAB_DATA") or download
+        if named or any(is_present("cifar10", folder) for folder in search_folders()):
             raise
-        return digits()
-
-
-def _cifar10_is_present() -> bool:
-    names = ("cifar-10-batches-py", "train")
-    return any((folder / name).exists() for folder in search_folders() for name in names)
+        return digits(limit=limit)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-__all__ = ["DataError", "Dataset", "check", "search_folders", "spread"]
+__all__ = ["DataError", "Dataset", "check", "choose", "search_folders", "spread"]
 
 
 class DataError(ValueError):
@@ -46,8 +46,29 @@ class Dataset:
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise DataError(
                 f"Expected images of one shape to train and test, but found "
-                f"{tuple(self.train_images.shape[1:])} and {tuple(self.test_images.shape[1:])}."
+                f"{tuple(self.train_images.shape[1:])} and {tuple(self.test_images.shape[1:])}. "
+                "Resize them."
             )
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        source: str,
+        classes: tuple[str, ...],
+        train: tuple[Tensor, Tensor],
+        test: tuple[Tensor, Tensor],
+    ) -> Dataset:
+        """Return a dataset from the images and labels of each split."""
+        return cls(
+            name=name,
+            source=source,
+            train_images=train[0],
+            train_labels=train[1],
+            test_images=test[0],
+            test_labels=test[1],
+            classes=classes,
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -66,7 +87,7 @@ class Dataset:
             field: getattr(self, field).to(device)
             for field in ("train_images", "train_labels", "test_images", "test_labels")
         }
-        return Dataset(name=self.name, source=self.source, classes=self.classes, **tensors)
+        return replace(self, **tensors)
 
 
 def check(images: Tensor, labels: Tensor, classes: int | None = None) -> None:
@@ -101,11 +122,32 @@ def search_folders(root: str | Path | None = None) -> list[Path]:
     named = os.environ.get("SAFLAB_DATA")
     if named:
         return [Path(named).expanduser()]
-    return [Path("data"), Path.home() / ".cache" / "saflab"]
+    try:
+        return [Path("data"), Path.home() / ".cache" / "saflab"]
+    except RuntimeError:  # a user without an entry in the system's list, and without HOME
+        return [Path("data")]
 
 
 def spread(n: int, limit: int | None) -> Sequence[int]:
-    """Return `limit` indices spread evenly over 0…n−1 (all if None)."""
+    """Return `limit` indices spread evenly over 0…n−1 (all if None).
+
+    Raises:
+        ValueError: If the limit is no whole number of at least 1.
+    """
+    if limit is not None and not (isinstance(limit, int) and limit >= 1):
+        raise ValueError(
+            f"Expected a limit of at least 1 image, but found {limit!r}. Leave it out to take all."
+        )
     if limit is None or limit >= n:
         return range(n)
     return [i * n // limit for i in range(limit)]
+
+
+def choose(labels: Sequence[int], limit: int | None) -> Sequence[int]:
+    """Return the indices of `limit` samples, spread evenly over the classes (all if None).
+
+    >>> choose([0, 1, 0, 1, 0, 1], 2)
+    [0, 1]
+    """
+    by_class = sorted(range(len(labels)), key=labels.__getitem__)
+    return sorted(by_class[i] for i in spread(len(labels), limit))

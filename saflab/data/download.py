@@ -1,4 +1,4 @@
-"""Data arrive whole or not at all: in a temporary folder first, checked, then renamed."""
+"""Data are complete or absent: written to a temporary folder, checked, then renamed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from filelock import FileLock
 
 from saflab.data.dataset import DataError
 
-__all__ = ["arriving", "fetch", "reading", "settle"]
+__all__ = ["explain_read_errors", "fetch", "put_in_place", "unpacking"]
 
 
 @contextlib.contextmanager
-def arriving(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder in `folder`, gone at the end whatever happens.
+def unpacking(folder: Path) -> Iterator[Path]:
+    """Yield a new folder in `folder`, removed at the end; `folder` is locked meanwhile.
 
     Another process that asks for the same `folder` waits, so look again at what is there. What a
     killed process left is removed.
@@ -29,50 +29,50 @@ def arriving(folder: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock").acquire()
     except OSError as error:
-        raise _closed(folder, error) from error
+        raise _unwritable(folder, error) from error
     with lock:
-        for half in folder.glob(".arriving-*"):
-            shutil.rmtree(half, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=".arriving-", dir=folder) as name:
+        for left in folder.glob(".unpacking-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder) as name:
             yield Path(name)
 
 
 @contextlib.contextmanager
-def reading() -> Iterator[None]:
-    """Turn the system's refusal to read into one that says what to do; also a decorator."""
+def explain_read_errors() -> Iterator[None]:
+    """Turn the system's errors of reading into a `DataError` with a remedy; also a decorator."""
     try:
         yield
     except OSError as error:
         raise DataError(
-            f"Expected data that can be read, but found a refusal ({error}). Ask for permission, "
+            f"Expected data that can be read, but found an error ({error}). Ask for permission, "
             "or name another folder with --root or SAFLAB_DATA."
         ) from error
 
 
-def _closed(path: Path, error: OSError) -> DataError:
+def _unwritable(path: Path, error: OSError) -> DataError:
     return DataError(
-        f"Expected to write {path}, but found it impossible ({error}). Free some space, ask for "
+        f"Expected to write {path}, but found an error ({error}). Free some space, ask for "
         "permission, or name another folder with --root or SAFLAB_DATA."
     )
 
 
-def settle(arrived: Path, target: Path) -> None:
-    """Rename `arrived` to `target`.
+def put_in_place(source: Path, target: Path) -> None:
+    """Rename `source` to `target`.
 
     Raises:
-        DataError: If that cannot be.
+        DataError: If the system refuses.
     """
     try:
-        arrived.rename(target)
+        source.rename(target)
     except OSError as error:
-        raise _closed(target, error) from error
+        raise _unwritable(target, error) from error
 
 
 def fetch(url: str, path: Path, md5: str) -> None:
     """Download to `path` and check the MD5 sum.
 
     Raises:
-        DataError: If the server cannot be reached, breaks off, or sends something else.
+        DataError: If the server cannot be reached, the connection ends early, or the sum differs.
     """
     from torchvision.datasets.utils import download_url  # slow import, needed only here
 
@@ -80,6 +80,7 @@ def fetch(url: str, path: Path, md5: str) -> None:
         download_url(url, path.parent, path.name, md5)
     except Exception as error:
         raise DataError(
-            f"Expected to download {path.name} whole, but found it broken off or unreachable "
-            f"({error}). Nothing was kept; try again, or put the archive in place by hand."
+            f"Expected to download {path.name} whole, but found the server unreachable or the "
+            f"file incomplete ({error}). Nothing was kept; try again with --download, or put the "
+            "archive in place by hand."
         ) from error

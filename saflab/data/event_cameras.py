@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tarfile
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saflab.data.dataset import DataError, Dataset, search_folders, spread
-from saflab.data.download import arriving, fetch, reading, settle
+from saflab.data.archives import unpack
+from saflab.data.dataset import DataError, Dataset, choose, search_folders
+from saflab.data.download import explain_read_errors, fetch, unpacking
+from saflab.data.folders import visible_files
 
 __all__ = ["EVENTS", "event_frames", "frames"]
 
@@ -30,10 +31,15 @@ class _Archive(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """A set as tonic knows it: class, archives, and the pixels that are summed into one."""
+    """A set as tonic knows it: class, archives, the files in them, and what names their class.
+
+    `pool` is the side of the squares of pixels that are summed.
+    """
 
     kind: str
     archives: tuple[_Archive, ...]
+    suffix: str
+    label: str  # "file" or "folder"
     pool: int
 
 
@@ -45,6 +51,8 @@ EVENTS: dict[str, _Source] = {
             _Archive("train_url", "train_filename", "train_md5", ("Train",)),
             _Archive("test_url", "test_filename", "test_md5", ("Test",)),
         ),
+        suffix=".bin",
+        label="folder",
         pool=1,
     ),
     "dvsgesture": _Source(
@@ -53,11 +61,15 @@ EVENTS: dict[str, _Source] = {
             _Archive("train_url", "train_filename", "train_md5", ("ibmGestureTrain",)),
             _Archive("test_url", "test_filename", "test_md5", ("ibmGestureTest",)),
         ),
+        suffix=".npy",
+        label="file",
         pool=4,
     ),
     "cifar10dvs": _Source(
         "CIFAR10DVS",
         (_Archive("url", "filename", "file_md5", tuple(_CLASSES.split())),),
+        suffix=".aedat4",
+        label="folder",
         pool=4,
     ),
 }
@@ -118,34 +130,6 @@ def frames(events: np.ndarray, steps: int, sensor: tuple[int, int, int], pool: i
     return torch.from_numpy(counts.clip(max=255).astype(np.uint8))
 
 
-def _unpack(archive: Path, names: Sequence[str], temporary: Path) -> None:
-    """Move the folders `names` of an archive (and of archives in it) beside `temporary`."""
-    try:
-        _extract(archive, temporary)
-        for inner in temporary.glob("*.zip"):
-            _extract(inner, temporary)
-    except Exception as error:  # zipfile, tarfile, zlib and lzma have an error each
-        raise DataError(
-            f"Expected to unpack {archive}, but found it impossible ({error}). Free some space; if "
-            "the archive is damaged, delete it and fetch it again."
-        ) from error
-    for name in names:
-        if not (temporary / name).is_dir():
-            raise DataError(
-                f"Expected {name}/ in {archive}, but found none. Fetch the archive again."
-            )
-    for name in names:
-        if not (temporary.parent / name).exists():
-            settle(temporary / name, temporary.parent / name)
-
-
-def _extract(archive: Path, folder: Path) -> None:
-    if archive.suffix == ".gz" and hasattr(tarfile, "data_filter"):  # from Python 3.11.4 on
-        shutil.unpack_archive(archive, folder, filter="data")
-    else:
-        shutil.unpack_archive(archive, folder)
-
-
 def _there(folder: Path, archive: _Archive) -> bool:
     return all((folder / name).is_dir() for name in archive.folders)
 
@@ -161,30 +145,44 @@ def _provide(name: str, root: Path, download: bool) -> list[str]:
         if not path.is_file() and not download:
             missing += [str(folder / archive.folders[0]), str(path)]
             continue
-        with arriving(folder) as temporary:
+        with unpacking(folder) as temporary:
             if _there(folder, archive):  # another process was faster
                 continue
             if not path.is_file():
                 path = temporary / path.name
                 fetch(getattr(kind, archive.url), path, getattr(kind, archive.md5))
-            _unpack(path, archive.folders, temporary)
+            unpack(path, archive.folders, temporary)
     return missing
 
 
 def _recordings(name: str, root: Path) -> list[Any]:
     """Return tonic's sets: training and test, or one if the set has no split of its own."""
-    kind = _tonic(name)
+    kind, source = _tonic(name), EVENTS[name]
     # tonic counts 10,000 files before it trusts a folder and else downloads; we know it is there.
     present = type(kind.__name__, (kind,), {"_check_exists": lambda self: True})
-    try:
-        if len(EVENTS[name].archives) == 1:
-            return [present(str(root))]
-        return [present(str(root), train=True), present(str(root), train=False)]
-    except (ValueError, KeyError, OSError) as error:
+    with tempfile.TemporaryDirectory() as empty:  # tonic's own list would hold hidden files, too
+        alone = len(source.archives) == 1
+        splits = [present(empty)] if alone else [present(empty, train=t) for t in (True, False)]
+    top = root / kind.__name__
+    for split, archive in zip(splits, source.archives, strict=True):
+        for folder in [top] if alone else [top / name for name in archive.folders]:
+            for path in visible_files(folder, source.suffix):
+                split.data.append(str(path))
+                split.targets.append(_label(source, kind, path))
+    return splits
+
+
+def _label(source: _Source, kind: Any, path: Path) -> int:
+    """Return the class of a recording: by the name of its file or folder."""
+    name = path.stem if source.label == "file" else path.parent.name
+    classes = kind.classes  # names with their labels, or a list in order of the labels
+    labels = classes if isinstance(classes, dict) else {str(i): i for i in range(len(classes))}
+    if name not in labels:
         raise DataError(
-            f"Expected {name} in {root / kind.__name__} as its archives unpack, but found a name "
-            f"that does not belong there ({error}). Delete that folder and unpack again."
-        ) from error
+            f"Expected recordings of {kind.__name__} as its archives unpack, but found {path}, "
+            f"whose {source.label} is not named after a class. Delete it, or unpack again."
+        )
+    return labels[name]
 
 
 def _read(recordings: Any, order: Sequence[int], steps: int, pool: int) -> tuple[Tensor, Tensor]:
@@ -225,7 +223,7 @@ def _split(recordings: list[Any]) -> list[tuple[Any, list[int]]]:
     return [(lone, part) for part in parts]
 
 
-@reading()
+@explain_read_errors()
 def event_frames(
     name: str,
     root: str | Path | None = None,
@@ -281,15 +279,11 @@ def _dataset(name: str, root: Path, steps: int, limit: int | None) -> Dataset:
                 f"Expected {part} recordings in {root / kind.__name__}, but found none. Delete "
                 "that folder and unpack the archives again."
             )
-    chosen = [order[i] for i in spread(len(order), limit)]
-    train_images, train_labels = _read(train, chosen, steps, pool)
-    test_images, test_labels = _read(test, test_order, steps, pool)
-    return Dataset(
-        name=name,
-        source=f"{steps} frames of each recording in {(root / kind.__name__).resolve()}, by tonic",
-        train_images=train_images,
-        train_labels=train_labels,
-        test_images=test_images,
-        test_labels=test_labels,
-        classes=tuple(kind.classes),
+    chosen = [order[i] for i in choose([train.targets[i] for i in order], limit)]
+    return Dataset.of(
+        name,
+        f"{steps} frames of each recording in {(root / kind.__name__).resolve()}, by tonic",
+        tuple(kind.classes),
+        train=_read(train, chosen, steps, pool),
+        test=_read(test, test_order, steps, pool),
     )

@@ -24,15 +24,18 @@ class Inputs:
         "latency"          one spike per pixel, earlier for brighter ones
 
     Images over time, (B, T, C, H, W), are normalised, and frame t is the current of step t.
+    With `levels`, image/255 is first rounded to multiples of 1/levels: the grey levels that a
+    source had before it was written as bytes, exact where `levels` is a power of two.
 
     Args:
         mean: Per channel, in [0, 1], as in training.
         std: Per channel, above 0, as in training.
         steps: Time steps T ≥ 1.
         encoder: One of `ENCODERS`; "constant" for images over time.
+        levels: Grey levels of the source, from 1 to 255, or None for all that a byte has.
 
     Raises:
-        ValueError: If there is no such encoder.
+        ValueError: If there is no such encoder, or `levels` is out of range.
 
     >>> from saflab.data import digits
     >>> data = digits()
@@ -44,11 +47,17 @@ class Inputs:
     std: tuple[float, ...]
     steps: int = 4
     encoder: str = "constant"
+    levels: int | None = None
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
             raise ValueError(
                 f"Expected an encoder in {sorted(ENCODERS)}, but found {self.encoder!r}."
+            )
+        if self.levels is not None and not 1 <= self.levels <= 255:
+            raise ValueError(
+                f"Expected 1 to 255 grey levels, but found {self.levels}. Leave `levels` out for "
+                "images that use every value of a byte."
             )
 
     @classmethod
@@ -73,20 +82,33 @@ class Inputs:
                     f"Expected encoder 'constant' for data over time, but found {self.encoder!r}. "
                     "Leave the encoder out: the frames are the input."
                 )
-            return over_time(normalise(images, self.mean, self.std), self.steps, check=False)
+            return over_time(self._normalised(images), self.steps, check=False)
         constant = self.encoder == "constant"
-        floats = normalise(images, self.mean, self.std) if constant else images.float() / 255.0
+        floats = self._normalised(images) if constant else _unit(images, self.levels)
         # Bytes are finite and in range.
         return encode(floats, self.steps, self.encoder, generator=generator, check=False)
 
+    def _normalised(self, images: Tensor) -> Tensor:
+        return normalise(images, self.mean, self.std, self.levels)
 
-def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+
+def _unit(images: Tensor, levels: int | None) -> Tensor:
+    """Return image/255 in [0, 1], rounded to multiples of 1/levels if given."""
+    if levels is None:
+        return images.float() / 255.0
+    return (images.float() * levels / 255.0).round() / levels
+
+
+def normalise(
+    images: Tensor, mean: tuple[float, ...], std: tuple[float, ...], levels: int | None = None
+) -> Tensor:
     """Return (image/255 − mean)/std per channel, float32.
 
     Args:
         images: uint8, shape (B, C, H, W) or, over time, (B, T, C, H, W).
         mean: Per channel, in [0, 1].
         std: Per channel, above 0.
+        levels: As in `Inputs`.
 
     Raises:
         ValueError: If there is not one finite mean and deviation per channel.
@@ -99,7 +121,7 @@ def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
         )
     m = _per_channel(tuple(mean), images.device)
     s = _per_channel(tuple(std), images.device).clamp(min=1e-8)
-    return (images.float() / 255.0 - m) / s
+    return (_unit(images, levels) - m) / s
 
 
 @lru_cache(maxsize=16)

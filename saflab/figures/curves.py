@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from saflab.analysis.recording import Record
-from saflab.figures.panel import BLUE, COLOURS, GREY, ORANGE, RED, Panel, mark
+from saflab.figures.panel import BLUE, COLOURS, GREY, ORANGE, RED, Panel, coinciding, mark
 from saflab.neurons import LIFParams, surrogate_derivative
 
-__all__ = ["bars", "firing_rates", "gradient_through_time", "progress", "rates_and_clamp",
-           "surrogate"]  # fmt: skip
+__all__ = [
+    "bars",
+    "firing_rates",
+    "gradient_through_time",
+    "number",
+    "progress",
+    "rates_and_clamp",
+    "surrogate",
+]
 
 
 def surrogate(p: LIFParams, at: float | None = None, reach: float = 2.0) -> Panel:
     """The step H(x), the surrogate derivative σ'(x) that stands in for its own, and σ'(at)."""
-    x = torch.linspace(-reach, reach, 401, dtype=torch.float64)
+    # Not linspace, whose middle is 0 or just below it, by the processor.
+    x = torch.arange(-200, 201, dtype=torch.float64) * (reach / 200)
     y = surrogate_derivative(x, p)
     peak, area = float(y.max()), float(torch.trapezoid(y, x))
     wide = x[y >= peak / 2]
@@ -34,26 +43,38 @@ def surrogate(p: LIFParams, at: float | None = None, reach: float = 2.0) -> Pane
         value = surrogate_derivative(torch.tensor([at], dtype=torch.float64), p)
         marks += [mark("at", 0.0, at, colour=ORANGE), mark("dots", value, at, colour=RED)]
         says += f" At x = {at:g} it lets {float(value):.3f} of the gradient through."
-    return Panel(title="Surrogate derivative", x="distance to threshold x = u − V",
-                 y="σ'(x) (1/potential)", marks=tuple(marks), says=says, xlim=(-reach, reach),
-                 ylim=(-0.05, max(1.2, peak * 1.1)))  # fmt: skip
+    return Panel(
+        title="Surrogate derivative",
+        x="distance to threshold x = u − V",
+        y="σ'(x) (1/potential)",
+        marks=tuple(marks),
+        says=says,
+        xlim=(-reach, reach),
+        ylim=(-0.05, max(1.2, peak * 1.1)),
+    )
 
 
-def rates_and_clamp(drive: torch.Tensor, rate: torch.Tensor, clamp: torch.Tensor) -> Panel:
+def rates_and_clamp(
+    drive: torch.Tensor,
+    rate: torch.Tensor,
+    clamp: torch.Tensor,
+    x: str = "input / threshold (no unit)",
+) -> Panel:
     """Measured firing rates against the clamp that they approach.
 
     Args:
-        drive: Constant input divided by the threshold, shape (n,), increasing.
+        drive: Constant input, shape (n,), increasing.
         rate: Weighted firing rate a[T] in [0, 1], shape (n,).
-        clamp: clamp(drive, 0, 1), shape (n,).
+        clamp: clamp(input / threshold, 0, 1), shape (n,).
+        x: What `drive` is: the input divided by the threshold, unless it says another.
     """
     error = (rate - clamp).abs()
     return Panel(
         title="Firing rate and clamp",
-        x="input / threshold (no unit)",
+        x=x,
         y="rate a (1)",
         marks=(
-            mark("line", clamp, drive, colour=RED, label="clamp(x, 0, 1)", dashed=True),
+            mark("line", clamp, drive, colour=RED, label="clamp(input / V, 0, 1)", dashed=True),
             mark("dots", rate, drive, colour=BLUE, label="measured a[T]"),
         ),
         says=(
@@ -81,8 +102,12 @@ def gradient_through_time(parts: Mapping[str, torch.Tensor]) -> Panel:
         marks.append(mark("line", parts[name], colour=colour, label=" = ".join(twins)))
         marks.append(mark("dots", parts[name], colour=colour))
     steps = len(next(iter(parts.values())))
-    says = [f"{m.label} credits the input of the last step with {m.y[-1]:.3g} and the input of "
-            f"step 1 with {m.y[0]:.3g}" for m in marks if m.label]  # fmt: skip
+    says = [
+        f"{m.label} credits the input of the last step with {m.y[-1]:.3g} and the input of "
+        f"step 1 with {m.y[0]:.3g}"
+        for m in marks
+        if m.label
+    ]
     return Panel(
         title=f"Credit for the spike at step {steps}",
         x="time of the input k (steps)",
@@ -124,9 +149,15 @@ def bars(values: Mapping[str, float], title: str, unit: str, says: str = "") -> 
             f"{least} needs the least ({values[least]:.3g} {unit}), {most} the most "
             f"({values[most]:.3g} {unit}, {ratio:.2f} times as much)."
         )
-    return Panel(title=title, x="", y=unit, marks=(mark("bars", list(values.values())),),
-                 says=says, names=tuple(values),
-                 ylim=(0.0, max(1e-9, max(values.values())) * 1.2))  # fmt: skip
+    return Panel(
+        title=title,
+        x="",
+        y=unit,
+        marks=(mark("bars", list(values.values())),),
+        says=says,
+        names=tuple(values),
+        ylim=(0.0, max(1e-9, max(values.values())) * 1.2),
+    )
 
 
 def progress(
@@ -134,23 +165,55 @@ def progress(
 ) -> Panel:
     """Curves over optimizer steps, e.g. the loss of a training run; at most 300 points each.
 
+    A curve that lies on an earlier one is dashed, and its name says so. Where the values span more
+    than three powers of ten, as of a loss that explodes, the axis is logarithmic.
+
     Args:
         series: Name → one value per update so far.
         title: Of the panel.
         y: Label of the vertical axis.
         total: Updates of the whole run, if it still goes on: the axis then grows in strides.
     """
-    marks, says, longest = [], [], 10
-    for (name, values), colour in zip(series.items(), COLOURS, strict=False):
-        points = np.asarray(values, dtype=np.float64)
+    curves = {name: np.asarray(values, dtype=np.float64) for name, values in series.items()}
+    log = _spans_powers(np.concatenate([*curves.values(), np.empty(0)]))
+    seen = {n: np.log10(np.maximum(v, 1e-300)) if log else v for n, v in curves.items()}
+    on, marks, says = coinciding(seen), [], []
+    for (name, points), colour in zip(curves.items(), cycle(COLOURS), strict=False):
         keep = np.unique(np.linspace(0, max(0, len(points) - 1), 300).astype(int))[: len(points)]
-        marks.append(mark("line", points[keep], keep + 1.0, colour=colour, label=name))
-        longest = max(longest, len(points))
+        label = f"{name}, on {on[name]}" if name in on else name
+        marks.append(
+            mark("line", points[keep], keep + 1.0, colour=colour, label=label, dashed=name in on)
+        )
         if len(points):
-            says.append(f"{name} is {points[-1]:.3f} after {len(points)} updates")
-    xlim = None if total is None else (0.0, float(min(_round_up(longest), total)))
-    return Panel(title=title, x="updates (steps)", y=y, marks=tuple(marks), xlim=xlim,
-                 says="; ".join(says) + "." if says else "Nothing measured yet.")  # fmt: skip
+            says.append(f"{name} is {number(points[-1])} after {len(points)} updates")
+    says += [f"{name} lies on {other}" for name, other in on.items()]
+    if log:
+        says.append(f"the axis is logarithmic, {number(max(map(_largest, curves.values())))} high")
+    longest = max([10, *map(len, curves.values())])
+    return Panel(
+        title=title,
+        x="updates (steps)",
+        y=y,
+        marks=tuple(marks),
+        xlim=None if total is None else (0.0, float(min(_round_up(longest), total))),
+        says="; ".join(says) + "." if says else "Nothing measured yet.",
+        log=log,
+    )
+
+
+def _spans_powers(values: NDArray[np.float64]) -> bool:
+    """Whether the finite values are all positive and the largest is 1,000 times the least."""
+    values = values[np.isfinite(values)]
+    return bool(values.size) and 0.0 < 1e3 * values.min() < values.max()
+
+
+def _largest(values: NDArray[np.float64]) -> float:
+    return float(values[np.isfinite(values)].max(initial=0.0))
+
+
+def number(value: float) -> str:
+    """Return a loss in words: "1.204", or "3e+30" once it has exploded."""
+    return f"{value:.3f}" if abs(value) < 1e4 else f"{value:.2g}"
 
 
 def _round_up(n: int) -> int:

@@ -6,14 +6,16 @@ panel's sentence, and scales with the page.
 
 from __future__ import annotations
 
+import io
 import math
+from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+from PIL import Image
 
-from saflab.figures.draw_matplotlib import INK, PAPER
-from saflab.figures.panel import Mark, Panel
+from saflab.figures.panel import INK, PAPER, Mark, Panel
 
 __all__ = ["html", "svg"]
 
@@ -27,15 +29,18 @@ class _Frame:
         left, right, low, high = panel.limits()
         self.x0, self.x1 = LEFT, width - RIGHT
         self.y0, self.y1 = height - BOTTOM, TOP
-        names = bool(panel.names)
+        names = bool(panel.names) and not panel.plane  # room for the first and the last bar
         self.left, self.right = (left - 0.5, right + 0.5) if names else (left, right)
-        self.low, self.high = low, high
-        self.flip = any(m.kind == "grid" for m in panel.marks)
+        self.log = panel.log
+        self.low, self.high = (math.log10(low), math.log10(high)) if panel.log else (low, high)
+        self.flip = panel.plane
 
     def x(self, value: np.ndarray) -> np.ndarray:
         return self.x0 + (value - self.left) / (self.right - self.left) * (self.x1 - self.x0)
 
     def y(self, value: np.ndarray) -> np.ndarray:
+        if self.log:
+            value = np.log10(value, out=np.full(np.shape(value), np.nan), where=value > 0)
         share = (value - self.low) / (self.high - self.low)
         share = 1.0 - share if self.flip else share
         return self.y0 + np.clip(share, -0.02, 1.02) * (self.y1 - self.y0)
@@ -49,6 +54,14 @@ def _ticks(low: float, high: float, count: int, whole: bool = False) -> list[flo
     step = max(step, 1.0) if whole else step
     first = math.ceil(low / step - 1e-9)
     return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _powers(low: float, high: float) -> list[float]:
+    """Return about four powers of ten between 10**low and 10**high; if there are few, any four."""
+    exponents = range(math.ceil(low), math.floor(high) + 1)
+    if len(exponents) < 2:
+        return _ticks(10.0**low, 10.0**high, 4)
+    return [10.0**k for k in exponents[:: max(1, round(len(exponents) / 4))]]
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:
@@ -72,6 +85,8 @@ def _mark(m: Mark, f: _Frame) -> str:
         return ""
     if m.kind == "grid":
         return _grid(m, f)
+    if m.kind == "image":
+        return _image(m, f)
     x, y = f.x(m.x), f.y(m.y)
     if m.kind == "line":
         return f'<path d="{_path(x, y)}" {stroke}/>'
@@ -116,27 +131,52 @@ def _grid(m: Mark, f: _Frame) -> str:
     return f'<g fill="{m.colour}">{"".join(cells)}</g>'
 
 
+def _image(m: Mark, f: _Frame) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray((m.y.clip(0, 1) * 255).astype(np.uint8)).save(buffer, "png")
+    return (
+        f'<image x="{f.x0:.1f}" y="{f.y1:.1f}" width="{f.x1 - f.x0:.1f}" '
+        f'height="{f.y0 - f.y1:.1f}" preserveAspectRatio="none" '
+        'style="image-rendering:pixelated" '
+        f'href="data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"/>'
+    )
+
+
+def _names(names: Sequence[str], low: float, high: float) -> list[tuple[float, str]]:
+    """Return positions at equal distances in the middle of equal parts, with their names."""
+    return [(low + (i + 0.5) * (high - low) / len(names), name) for i, name in enumerate(names)]
+
+
 def _axes(panel: Panel, f: _Frame) -> str:
     whole = "step" in panel.x or f.flip
     parts = []
+    marks: list[tuple[float, str]] = []
     if panel.names:
-        marks = list(enumerate(panel.names, 1))
-    else:
+        marks = _names(panel.names, f.left, f.right)
+    elif not panel.picture:
         marks = [(v, f"{v:g}") for v in _ticks(f.left, f.right, 4 if panel.square else 8, whole)]
     for value, name in marks:
         x = float(f.x(np.array([value]))[0])
         parts.append(
             f'<text x="{x:.1f}" y="{f.y0 + 14:.1f}" text-anchor="middle">{escape(name)}</text>'
         )
-    for value in _ticks(f.low, f.high, 4, f.flip):
+    if panel.rows:
+        marks = _names(panel.rows, f.low, f.high)
+    elif panel.picture:
+        marks = []
+    else:
+        values = _powers(f.low, f.high) if f.log else _ticks(f.low, f.high, 4, f.flip)
+        marks = [(value, f"{value:.4g}") for value in values]
+    for value, name in marks:
         y = float(f.y(np.array([value]))[0])
         parts.append(
             f'<path d="M{f.x0:.1f} {y:.1f}H{f.x1:.1f}" stroke="#DDDDDD"/>'
-            f'<text x="{f.x0 - 5:.1f}" y="{y + 4:.1f}" text-anchor="end">{value:.4g}</text>'
+            f'<text x="{f.x0 - 5:.1f}" y="{y + 4:.1f}" text-anchor="end">{escape(name)}</text>'
         )
-    parts.append(
-        f'<path d="M{f.x0:.1f} {f.y1:.1f}V{f.y0:.1f}H{f.x1:.1f}" stroke="{INK}" fill="none"/>'
-    )
+    if not panel.picture:
+        parts.append(
+            f'<path d="M{f.x0:.1f} {f.y1:.1f}V{f.y0:.1f}H{f.x1:.1f}" stroke="{INK}" fill="none"/>'
+        )
     middle = (f.y0 + f.y1) / 2
     parts.append(
         f'<text x="{(f.x0 + f.x1) / 2:.1f}" y="{f.y0 + 31:.1f}" text-anchor="middle">'
@@ -163,6 +203,9 @@ def _legend(panel: Panel, f: _Frame) -> str:
 def svg(panel: Panel, width: int = 640, height: int = 190) -> str:
     """Return `panel` as SVG text, `width` × `height` pixels at 100 % zoom."""
     width = height + 12 if panel.square else width
+    if panel.picture:
+        rows, columns = panel.picture
+        height = round(TOP + BOTTOM + (width - LEFT - RIGHT) * rows / columns)
     f = _Frame(panel, width, height)
     marks = "".join(_mark(m, f) for m in panel.marks)
     says = escape(f"{panel.title}. {panel.says}", quote=True)

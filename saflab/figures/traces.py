@@ -88,6 +88,7 @@ def raster(record: PopulationRecord | Tensor, title: str = "Spikes", limit: int 
     s = np.asarray(spikes[:, 0], dtype=np.float64).reshape(len(spikes), -1)
     steps, neurons = s.shape
     t, n = np.nonzero(s[:, :limit])
+    fire = "fires" if neurons == 1 else "fire"
     shown = "" if neurons <= limit else f" (the first {limit} shown)"
     return Panel(
         title=title,
@@ -95,7 +96,7 @@ def raster(record: PopulationRecord | Tensor, title: str = "Spikes", limit: int 
         y="neuron",
         marks=(mark("ticks", n + 1.0, t + 1.0, colour=BLUE),),
         says=(
-            f"{count(neurons, 'neuron')}{shown} fire {count(int(s.sum()), 'spike')} in "
+            f"{count(neurons, 'neuron')}{shown} {fire} {count(int(s.sum()), 'spike')} in "
             f"{count(steps, 'step')}: {s.mean():.3f} per neuron and step, "
             f"{int((s.sum(0) == 0).sum())} silent."
         ),
@@ -116,8 +117,7 @@ def accumulation(record: PopulationRecord, index: int = 0) -> Panel:
         marks=(
             mark("line", most, colour=GREY, label="most possible Λ", dashed=True),
             mark("steps", a, colour=BLUE, label="â"),
-            mark("ticks", np.full(len(fired), most.max() * 1.08), fired, colour=GREEN,
-                 label="spikes"),
+            mark("ticks", fired * 0.0 + most.max() * 1.08, fired, colour=GREEN, label="spikes"),
         ),
         says=(
             f"{count(len(fired), 'spike')} leave â = {a[-1]:.4g} at step {len(a)}, of at most "
@@ -125,7 +125,7 @@ def accumulation(record: PopulationRecord, index: int = 0) -> Panel:
         ),
         xlim=(0.0, len(a) + 1.0),
         ylim=(0.0, most.max() * 1.2),
-    )  # fmt: skip
+    )
 
 
 def binary_digits(record: PopulationRecord, index: int = 0, limit: int = 16) -> Panel:

@@ -10,4 +10,4 @@ from saflab.training.events import RunEnd as RunEnd
 from saflab.training.events import RunStart as RunStart
 from saflab.training.events import StepEnd as StepEnd
 from saflab.training.fit import fit as fit
-from saflab.training.small_network import small_network as small_network
+from saflab.training.pretrained import pretrained as pretrained

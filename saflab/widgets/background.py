@@ -16,17 +16,19 @@ from saflab.analysis.recording import spikes
 from saflab.data.batches import mixed_seed
 from saflab.data.dataset import Dataset
 from saflab.data.inputs import Inputs
+from saflab.gradients import predict
+from saflab.rules import mode_of
 from saflab.training.config import TrainConfig, build_model
 from saflab.training.events import Controls, EpochEnd, RunEnd, StepEnd
 from saflab.training.fit import fit
-from saflab.widgets.threads import release_threads
+from saflab.widgets import threads
 
-__all__ = ["THREAD", "Progress", "Training", "gradient_angle"]
+__all__ = ["Progress", "Training"]
 
-# A frame every INTERVAL seconds, but at most a share FRAMES of this thread's time goes into frames
-# and ANGLES into angles; a browser on the same cores takes more.
-INTERVAL, FRAMES, ANGLES = 0.18, 0.03, 0.01
-THREAD = "saflab-training"
+# A frame every INTERVAL seconds, but at most a share FRAMES of this thread's time goes into frames,
+# ANGLES into angles and TESTS into tests; a browser on the same cores takes more.
+INTERVAL, FRAMES, ANGLES, TESTS = 0.18, 0.03, 0.01, 0.01
+TESTED = 200  # images of the test set that are predicted while the training goes on
 
 
 @dataclass
@@ -40,7 +42,6 @@ class Progress:
     step: int = 0
     steps: int = 0
     lr: float = 0.0
-    seconds: float = 0.0
     end: RunEnd | None = None
 
     @property
@@ -69,6 +70,7 @@ class Training:
     ) -> None:
         self.configs = [config] + ([replace(config, rule=other, update=None)] if other else [])
         self.data: Dataset | None = data
+        self.about = data.name, data.source, len(data.train_images), len(data.test_images)
         self._inputs = Inputs.of(data, steps=config.steps, encoder=config.encoder)
         self.models = [build_model(c, data.shape, len(data.classes)) for c in self.configs]
         self.progress = [Progress() for _ in self.configs]
@@ -76,11 +78,15 @@ class Training:
         self.controls = Controls()
         self.error: Exception | None = None
         self.latest: tuple[torch.Tensor, ...] | None = None
+        self.predicted: torch.Tensor | None = None
+        self.tests = 0
         self.frames = 0
+        self.seconds = 0.0  # at work, without pauses
         self._folder = tempfile.TemporaryDirectory(prefix="saflab-")
         self._thread: threading.Thread | None = None
         self._image: torch.Tensor | None = None
-        self._next = self._next_angle = 0.0
+        self._tested: torch.Tensor | None = None
+        self._next = self._next_angle = self._next_test = 0.0
         self._inside = False
 
     @property
@@ -98,6 +104,12 @@ class Training:
         end = self.progress[0].end
         return "ready" if end is None else "finished" if end.finished else "stopped"
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated seconds to the end, from the updates done; None before the fifth."""
+        now = self.progress[0]
+        return self.seconds / now.step * (now.steps - now.step) if now.step >= 5 else None
+
     def start(self) -> None:
         """Begin, or go on after a stop from the checkpoint, in a background thread."""
         if self._inside:
@@ -105,8 +117,8 @@ class Training:
             return
         self._renew()
         self._inside = True
-        release_threads()
-        self._thread = threading.Thread(target=self._work, name=THREAD, daemon=True)
+        threads.release_threads()
+        self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def run(self) -> None:
@@ -135,17 +147,19 @@ class Training:
             thread.join(timeout)
 
     def close(self) -> None:
-        """Stop and let go of data, networks and checkpoints."""
+        """Stop, and free data, networks and checkpoints."""
         self.watch = None
         self.stop()
-        self.data, self.latest, self._image = None, None, None
+        self.data, self.latest, self.predicted = None, None, None
+        self._image, self._tested = None, None
         self.models = []
         self._folder.cleanup()
 
     def _work(self) -> None:
         self._inside = True
         try:
-            self._train()
+            with threads.training():
+                self._train()
         except Exception as error:
             self.error = error
         finally:
@@ -160,15 +174,16 @@ class Training:
         # has not begun more batches of one than of the other.
         controls = Controls(lr=self.controls.lr)
         paired = len(self.configs) > 1
+        folders = [f"{self._folder.name}/{index}" for index in range(len(self.configs))]
         runs = [
-            fit(config, self.data, model=model, controls=controls, resume=resume,
-                out=f"{self._folder.name}/{index}", wait=paired)
-            for index, (config, model) in enumerate(zip(self.configs, self.models, strict=True))
-        ]  # fmt: skip
+            fit(c, self.data, model=m, controls=controls, out=folder, resume=resume, wait=paired)
+            for c, m, folder in zip(self.configs, self.models, folders, strict=True)
+        ]
         # In step: event k of every run belongs to the same batch.
         rows = zip(*runs, strict=True)
         while True:
             self.controls.running.wait()
+            began = time.monotonic()
             controls.lr = self.controls.lr
             if self.controls.stopping:
                 controls.stop()
@@ -179,6 +194,7 @@ class Training:
                 _take(progress, event)
             if isinstance(events[0], StepEnd):
                 self._look()
+            self.seconds += time.monotonic() - began
 
     def _look(self, force: bool = False) -> None:
         """Record and show, unless it is too early."""
@@ -191,6 +207,10 @@ class Training:
                 self._compare(self.data)
                 self._next_angle = now + (time.thread_time() - began) / ANGLES
                 began = time.thread_time()
+            if force or now >= self._next_test:
+                self._test(self.data)
+                self._next_test = now + (time.thread_time() - began) / TESTS
+                began = time.thread_time()
             if self._image is None:
                 self._image = self._encoded(self.data.test_images[:1])
             self.latest = spikes(self.models[0], self._image)
@@ -198,16 +218,27 @@ class Training:
             self.watch(self)
         # Counted from when this frame was due, so that long batches do not slow the clock.
         due = max(self._next + INTERVAL, now)
-        self._next = max(due, time.monotonic() + (time.thread_time() - began) / FRAMES)
+        pause = (time.thread_time() - began) / FRAMES
+        if self.frames == 1:
+            pause = min(pause, 1.0)  # the first takes long, and a viewer waits for the second
+        self._next = max(due, time.monotonic() + pause)
 
     def _compare(self, data: Dataset) -> None:
         images, labels = self._encoded(data.train_images[:16]), data.train_labels[:16]
         config, other = self.configs[0], self.configs[1].rule
+        rules = (config.rule, other)
         found = gradient_angle(
-            self.models[0], images, labels.to(images.device), (config.rule, other),
-            trace=config.trace,
-        )  # fmt: skip
+            self.models[0], images, labels.to(images.device), rules, trace=config.trace
+        )
         self.progress[0].angles.append(found)
+
+    @torch.no_grad()
+    def _test(self, data: Dataset) -> None:
+        if self._tested is None:
+            self._tested = self._encoded(data.test_images[:TESTED])
+        readout, _ = self.models[0](self._tested, None, mode_of("bptt"))
+        self.predicted = predict(readout).cpu()
+        self.tests += 1
 
     def _encoded(self, images: torch.Tensor) -> torch.Tensor:
         """Return images as input of the networks, the same at every call."""
@@ -222,7 +253,6 @@ def _take(progress: Progress, event: Any) -> None:
         progress.loss.append(event.loss)
         progress.accuracy.append(event.accuracy)
         progress.step, progress.steps, progress.lr = event.step, event.steps, event.lr
-        progress.seconds += event.seconds
     elif isinstance(event, EpochEnd):
         progress.epochs.append(event)
     elif isinstance(event, RunEnd):

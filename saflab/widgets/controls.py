@@ -1,16 +1,17 @@
-"""The three small browser parts of every explorer: slider, picture, and code to copy."""
+"""The browser parts of every explorer: slider, choice, switch, picture, player, code to copy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
-__all__ = ["Code", "Picture", "Slider", "bundle", "source"]
+__all__ = ["Code", "Picture", "Play", "Slider", "bundle", "choice", "source", "steps", "switch"]
 
 _HERE = Path(__file__).parent / "js"
 
@@ -46,13 +47,12 @@ class Slider(anywidget.AnyWidget):
 
     _esm = source("slider.js")
     label = traitlets.Unicode().tag(sync=True)
-    value: Any = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(
-        sync=True, echo_update=False
-    )
+    value: Any = traitlets.Union([traitlets.Int(), traitlets.Float()]).tag(sync=True)
     low = traitlets.Float().tag(sync=True)
     high = traitlets.Float().tag(sync=True)
     step = traitlets.Float().tag(sync=True)
     logarithmic = traitlets.Bool(False).tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
         self,
@@ -64,8 +64,8 @@ class Slider(anywidget.AnyWidget):
         logarithmic: bool = False,
     ) -> None:
         self._whole = float(step).is_integer() and float(low).is_integer()
-        super().__init__(label=label, value=value, low=low, high=high, step=step,
-                         logarithmic=logarithmic)  # fmt: skip
+        shape = {"low": low, "high": high, "step": step, "logarithmic": logarithmic}
+        super().__init__(label=label, value=value, **shape)
 
     @traitlets.validate("value")
     def _within(self, proposal: Any) -> float:
@@ -106,6 +106,32 @@ class Picture(anywidget.AnyWidget):
         return "Picture()"
 
 
+class Play(anywidget.AnyWidget):
+    """A button that moves `value` from `low` to `high`, a step every `interval` milliseconds.
+
+    It is pressed by mouse or keyboard; where less motion is asked for, it makes one step.
+
+    Args:
+        label: What is played, for screen readers.
+        value: First value.
+        low: First value of a run.
+        high: Last value of a run.
+    """
+
+    _esm = source("play.js")
+    label = traitlets.Unicode().tag(sync=True)
+    value = traitlets.Int().tag(sync=True)
+    low = traitlets.Int().tag(sync=True)
+    high = traitlets.Int().tag(sync=True)
+    interval = traitlets.Int(700).tag(sync=True)
+
+    def __init__(self, label: str, value: int, low: int, high: int) -> None:
+        super().__init__(label=label, value=value, low=low, high=high)
+
+    def __repr__(self) -> str:
+        return f"Play({self.label!r}, {self.value})"
+
+
 class Code(anywidget.AnyWidget):
     """A "Copy as code" button; the lines are made when it is pressed.
 
@@ -127,3 +153,22 @@ class Code(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return "Code()"
+
+
+WIDE: dict[str, Any] = {"style": {"description_width": "152px"}, "layout": {"width": "480px"}}
+
+
+def choice(label: str, options: Sequence[Any], value: Any) -> ipywidgets.Dropdown:
+    """Return a named drop-down list."""
+    return ipywidgets.Dropdown(options=options, value=value, description=label, **WIDE)
+
+
+def switch(label: str, value: bool) -> ipywidgets.Checkbox:
+    """Return a named check box."""
+    layout = {"margin": "0 0 0 160px", "width": "320px"}
+    return ipywidgets.Checkbox(value=value, description=label, indent=False, layout=layout)
+
+
+def steps(value: int, high: int = 60, label: str = "steps T") -> Slider:
+    """Return a slider for the number of time steps."""
+    return Slider(label, value, 1, high, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -13,18 +12,22 @@ import traitlets
 
 from saflab.figures.draw_svg import svg
 from saflab.figures.panel import Panel
-from saflab.widgets.background import THREAD
-from saflab.widgets.controls import Code, Picture, Slider, bundle
-from saflab.widgets.threads import release_threads
+from saflab.widgets import reruns
+from saflab.widgets.controls import Code, Picture, bundle, choice
+from saflab.widgets.threads import release_threads, trainings
 
-__all__ = ["Explorer"]
+__all__ = ["Explorer", "Presets"]
+
+NO_PRESET = "choose…"
+Presets = dict[str, dict[str, Any]]  # name → values of controls
 
 
 class Explorer(ipywidgets.VBox):
     """Controls above a picture that follows them.
 
     Subclasses name a scene, its presets, and make one control per argument of the scene. Controls
-    are attributes: `explorer.decay.value = 0.9` moves the slider and redraws.
+    are attributes: `explorer.decay.value = 0.9` moves the slider and redraws. A cell that is run
+    again closes the explorers of its earlier run.
 
     Args:
         controls: One widget with a `.value` per argument of the scene.
@@ -32,23 +35,22 @@ class Explorer(ipywidgets.VBox):
 
     title: ClassVar[str] = ""
     scene: ClassVar[Callable[..., tuple[Panel, ...]]]
-    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    presets: ClassVar[Presets] = {}
 
     def __init__(self, **controls: Any) -> None:
         self.controls: dict[str, Any] = controls
         self.view, self.code_button = Picture(), Code(lambda: self.code)
         self.panels: tuple[Panel, ...] = ()
         self._held = False
-        self.preset = ipywidgets.Dropdown(
-            options=["choose…", *self.presets], description="Preset",
-            style={"description_width": "152px"}, layout={"width": "480px"},
-        )  # fmt: skip
+        self._first = self.values
+        self.preset = choice("Preset", [NO_PRESET, *self.presets], NO_PRESET)
         self.preset.observe(self._apply, "value")
         for control in controls.values():
             control.observe(self._changed, "value")
         head = [self.preset] if self.presets else []
         super().__init__([*head, *controls.values(), *self.extra(), self.view, self.code_button])
         self.refresh()
+        reruns.replace(self)
 
     def extra(self) -> Sequence[ipywidgets.Widget]:
         """Return further widgets shown between the controls and the picture."""
@@ -96,11 +98,13 @@ class Explorer(ipywidgets.VBox):
         self.refresh()
 
     def _apply(self, change: Any) -> None:
+        """Set every control: a preset says how it departs from the explorer's first view."""
         if change["new"] in self.presets:
-            self.set(**self.presets[change["new"]])
+            self.set(**{**self._first, **self.presets[change["new"]]})
 
     def _changed(self, change: Any) -> None:
         if not self._held:
+            self.preset.value = NO_PRESET  # so that the same preset can be chosen again
             self.refresh()
 
     def shown(self) -> tuple[Panel, ...]:
@@ -119,6 +123,11 @@ class Explorer(ipywidgets.VBox):
             self.view.pictures = [svg(panel) for panel in self.panels]
             self.view.sentence = " ".join(panel.says for panel in self.panels)
 
+    def close(self) -> None:
+        """Close the explorer and free its pictures."""
+        self.panels, self.view.pictures = (), []
+        super().close()
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return bundle(super()._repr_mimebundle_(**kwargs), self.view)
 
@@ -135,7 +144,7 @@ def _one_thread() -> Iterator[None]:
     The number is the process's, so it is left alone while a training run computes by it; that run
     then gets its cores back.
     """
-    if any(thread.name == THREAD for thread in threading.enumerate()):
+    if trainings():
         yield
         release_threads()
         return
@@ -149,26 +158,3 @@ def _one_thread() -> Iterator[None]:
 
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
-
-
-def choice(label: str, options: Sequence[Any], value: Any) -> ipywidgets.Dropdown:
-    """Return a named drop-down list."""
-    return ipywidgets.Dropdown(
-        options=options, value=value, description=label, style={"description_width": "152px"},
-        layout={"width": "480px"},
-    )  # fmt: skip
-
-
-def switch(label: str, value: bool) -> ipywidgets.Checkbox:
-    """Return a named check box."""
-    return ipywidgets.Checkbox(
-        value=value,
-        description=label,
-        indent=False,
-        layout={"margin": "0 0 0 160px", "width": "320px"},
-    )
-
-
-def steps(value: int, high: int = 60, label: str = "steps T") -> Slider:
-    """Return a slider for the number of time steps."""
-    return Slider(label, value, 1, high, 1)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
+import traitlets
+
 from saflab.figures import scenes
 from saflab.neurons import SURROGATES
-from saflab.widgets.controls import Slider
-from saflab.widgets.explorer import Explorer, choice, steps, switch
+from saflab.widgets.controls import Play, Slider, choice, steps, switch
+from saflab.widgets.explorer import Explorer, Presets
 
-__all__ = ["AccumulationExplorer", "ClampExplorer", "CostExplorer", "DriftExplorer",
-           "EnergyExplorer", "GradientExplorer", "NetworkPlayer", "SurrogateExplorer"]  # fmt: skip
+__all__ = [
+    "AccumulationExplorer",
+    "ClampExplorer",
+    "CostExplorer",
+    "DriftExplorer",
+    "EnergyExplorer",
+    "GradientExplorer",
+    "NetworkPlayer",
+    "SurrogateExplorer",
+]
 
 INPUTS = list(scenes.INPUTS)
 
@@ -17,7 +30,7 @@ class AccumulationExplorer(Explorer):
     """Spikes, their accumulation â, its binary digits at λ = 1/2, and SAF against LIF."""
 
     scene = staticmethod(scenes.accumulation)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "binary digits": {"decay": 0.5, "strength": 0.7, "kind": "constant", "steps": 12},
         "no decay: a counter": {"decay": 1.0, "strength": 0.4, "kind": "constant", "steps": 40},
         "long memory": {"decay": 0.95, "strength": 0.7, "kind": "pulse", "steps": 200},
@@ -35,7 +48,7 @@ class SurrogateExplorer(Explorer):
     """A surrogate derivative, and how much gradient it lets through at a distance from V."""
 
     scene = staticmethod(scenes.surrogate_curve)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "the course's": {"shape": "sigmoid", "slope": 4.0, "distance": 0.2},
         "blind beyond a window": {"shape": "rectangular", "slope": 1.0, "distance": 0.6},
         "too narrow to learn": {"shape": "sigmoid", "slope": 10.0, "distance": 1.0},
@@ -49,12 +62,16 @@ class SurrogateExplorer(Explorer):
 
 
 class GradientExplorer(Explorer):
-    """Gradient through time: what BPTT, OTTT and SAF credit every earlier input with."""
+    """Gradient through time: what BPTT, OTTT and SAF credit every earlier input with.
+
+    With the reset detached all three agree: here is one neuron, and its input is traced.
+    """
 
     scene = staticmethod(scenes.gradient)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "silent neuron": {"decay": 0.8, "strength": 0.1, "steps": 12},
         "busy neuron: BPTT feels the reset": {"decay": 0.8, "strength": 0.6, "steps": 12},
+        "reset detached: all equal": {"strength": 0.6, "detach_reset": True},
         "long memory": {"decay": 0.97, "strength": 0.2, "steps": 60},
     }
 
@@ -64,15 +81,22 @@ class GradientExplorer(Explorer):
         self.kind = choice("input kind", INPUTS, "constant")
         self.steps = steps(12)
         self.slope = Slider("slope α", 4.0, 0.5, 10.0, 0.1)
-        super().__init__(decay=self.decay, strength=self.strength, kind=self.kind,
-                         steps=self.steps, slope=self.slope)  # fmt: skip
+        self.detach_reset = switch("detach the reset", False)
+        super().__init__(
+            decay=self.decay,
+            strength=self.strength,
+            kind=self.kind,
+            steps=self.steps,
+            slope=self.slope,
+            detach_reset=self.detach_reset,
+        )
 
 
 class DriftExplorer(Explorer):
     """SAF-E and OTTT when the weights move at every step of a sequence."""
 
     scene = staticmethod(scenes.drift)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "weights at rest: equal": {"lr": 0.0, "steps": 6},
         "weights that move": {"lr": 2.0, "steps": 6},
         "a long sequence": {"lr": 2.0, "steps": 20},
@@ -89,7 +113,7 @@ class ClampExplorer(Explorer):
     """Firing rates against the clamp that they approach as T grows."""
 
     scene = staticmethod(scenes.clamp)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "few steps": {"steps": 4, "decay": 0.5},
         "no decay, many steps": {"steps": 100, "decay": 1.0},
         "leaky, many steps": {"steps": 100, "decay": 0.5},
@@ -106,7 +130,7 @@ class CostExplorer(Explorer):
     """Passes over each synapse and steps kept in memory, by rule."""
 
     scene = staticmethod(scenes.cost)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "as published": {"steps": 6, "fused": False},
         "OTTT fused": {"steps": 6, "fused": True},
     }
@@ -121,7 +145,7 @@ class EnergyExplorer(Explorer):
     """Energy and accuracy of a small network trained on digits, by number of steps."""
 
     scene = staticmethod(scenes.energy)
-    presets = {"stop early": {"steps": 1}, "take time": {"steps": 20}}  # noqa: RUF012
+    presets: ClassVar[Presets] = {"stop early": {"steps": 1}, "take time": {"steps": 20}}
 
     def __init__(self) -> None:
         self.steps = steps(6, 20)
@@ -129,11 +153,20 @@ class EnergyExplorer(Explorer):
 
 
 class NetworkPlayer(Explorer):
-    """A trained network classifies a handwritten digit, spike by spike."""
+    """A trained network classifies a handwritten digit, spike by spike.
+
+    Play shows one step after another; it is `explorer.play`.
+    """
 
     scene = staticmethod(scenes.player)
 
     def __init__(self) -> None:
         self.image = Slider("test image", 0, 0, 359, 1)
         self.step = steps(4, 8, "shown up to step")
+        self.play = Play("step by step", 4, 1, 8)
+        self._link = traitlets.link((self.play, "value"), (self.step, "value"))
         super().__init__(image=self.image, step=self.step)
+
+    def extra(self) -> Sequence[Play]:
+        """Return the player's button."""
+        return (self.play,)

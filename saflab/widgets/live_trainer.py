@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import ipywidgets
-import numpy as np
-from numpy.typing import NDArray
 
 from saflab.data.catalogue import DATASETS, load
-from saflab.figures.curves import firing_rates, progress
+from saflab.data.dataset import Dataset
 from saflab.figures.draw_svg import svg
 from saflab.figures.panel import Panel
-from saflab.figures.traces import raster
 from saflab.models import MODELS
 from saflab.rules import RULES
 from saflab.training.config import TrainConfig
+from saflab.widgets import trainer_view as view
 from saflab.widgets.background import Training
-from saflab.widgets.controls import Picture, Slider, bundle
-from saflab.widgets.explorer import choice, steps
+from saflab.widgets.controls import Picture, Slider, bundle, choice, steps
+from saflab.widgets.reruns import close_all
 
 __all__ = ["LiveTrainer"]
 
@@ -50,7 +49,8 @@ class LiveTrainer(ipywidgets.VBox):
         self.rule = choice("rule", list(rules.items()), defaults.rule)
         self.beside = choice("compare with", [("nothing", ""), *rules.items()], "")
         self.model = choice("model", list(MODELS), settings.get("model", "mlp"))
-        self.data = choice("data", list(DATASETS), "auto")
+        said = {"auto": "auto: CIFAR-10 if it is found, else digits"}
+        self.data = choice("data", [(said.get(name, name), name) for name in DATASETS], "auto")
         self.images = Slider("training images", 1000, 50, 50000, 50)
         self.epochs = Slider("epochs", settings.get("epochs", 2), 1, 300, 1)
         self.steps = steps(defaults.steps, 32)
@@ -59,27 +59,33 @@ class LiveTrainer(ipywidgets.VBox):
         self.pause_button = ipywidgets.Button(description="Pause", disabled=True)
         self.resume_button = ipywidgets.Button(description="Resume", disabled=True)
         self.stop_button = ipywidgets.Button(description="Stop", disabled=True)
-        self.view = Picture()
+        names = ("rule", "beside", "model", "data", "images", "epochs", "steps")
+        self.fixed = tuple(getattr(self, name) for name in names)
+        self.status, self.view, self.inside = ipywidgets.HTML(), Picture(), Picture(live="off")
+        more = ipywidgets.Accordion(
+            [self.inside], titles=["What the network makes of the test images"], selected_index=0
+        )
+        self._shown_test = 0
         self.panels: tuple[Panel, ...] = ()
+        self._started_with: tuple[Any, ...] = ()
         self.start_button.on_click(lambda _: self.start())
         self.pause_button.on_click(lambda _: self.pause())
         self.resume_button.on_click(lambda _: self.resume())
         self.stop_button.on_click(lambda _: self.training and self.training.stop(0.0))
         self.lr.observe(self._steer, "value")
+        for control in self.fixed:
+            control.observe(lambda _: self._buttons(self.state), "value")
         buttons = (self.start_button, self.pause_button, self.resume_button, self.stop_button)
-        super().__init__([
-            self.rule, self.beside, self.model, self.data, self.images, self.epochs, self.steps,
-            self.lr, ipywidgets.HBox(buttons), self.view,
-        ])  # fmt: skip
+        super().__init__(
+            [*self.fixed, self.lr, ipywidgets.HBox(buttons), self.status, self.view, more]
+        )
         self._draw("ready", None)
 
     @property
     def config(self) -> TrainConfig:
         """The configuration that the controls say."""
-        chosen = {
-            "rule": self.rule.value, "model": self.model.value, "steps": self.steps.value,
-            "lr": self.lr.value, "epochs": self.epochs.value,
-        }  # fmt: skip
+        names = ("rule", "model", "steps", "lr", "epochs")
+        chosen = {name: getattr(self, name).value for name in names}
         return TrainConfig(**{**self.settings, **chosen})
 
     @property
@@ -144,7 +150,7 @@ class LiveTrainer(ipywidgets.VBox):
         if self.training:
             self.training.close()
             self.training = None
-        _close(self)
+        close_all(self)
 
     def _prepare(self) -> bool:
         if self.training:
@@ -152,10 +158,11 @@ class LiveTrainer(ipywidgets.VBox):
             self.training = None
         try:
             data = load(str(self.data.value), self.root, limit=self.images.value)
-            if self.data.value == "digits" or data.name == "digits":
+            if data.name == "digits":
                 data = _first(data, self.images.value)
             other = self.beside.value or None
             self.training = Training(self.config, data, other, self._watch)
+            self._started_with = self._chosen()
         except Exception as error:
             self._fail(error)
             return False
@@ -175,11 +182,19 @@ class LiveTrainer(ipywidgets.VBox):
         self.view.error = text
         self._buttons("failed")
 
+    def _chosen(self) -> tuple[Any, ...]:
+        return tuple(control.value for control in self.fixed)
+
     def _buttons(self, state: str) -> None:
-        self.start_button.disabled = state in ("running", "paused")
+        at_work = state in ("running", "paused")
+        changed = state == "stopped" and self._chosen() != self._started_with
+        self.start_button.disabled = at_work
         self.pause_button.disabled = state != "running"
-        self.resume_button.disabled = state not in ("paused", "stopped")
-        self.stop_button.disabled = state not in ("running", "paused")
+        self.resume_button.disabled = state not in ("paused", "stopped") or changed
+        self.stop_button.disabled = not at_work
+        for control in self.fixed:
+            control.disabled = at_work
+        self.status.value = view.status(state, self.training, changed)
 
     def _watch(self, training: Training) -> None:
         if training is not self.training:
@@ -190,13 +205,24 @@ class LiveTrainer(ipywidgets.VBox):
         self._draw(training.state, training)
 
     def _draw(self, state: str, training: Training | None) -> None:
-        self.panels = _curves(training) + _layers(training)
+        self.panels = view.curves(training) + view.layers(training)
         with self.view.hold_sync():
             self.view.error = ""
             self.view.pictures = [svg(panel, height=150) for panel in self.panels]
-            self.view.sentence = _say(state, training)
+            self.view.sentence = view.say(state, training)
             self.view.live = "off" if state == "running" else "polite"
+        self._show_inside(training)
         self._buttons(state)
+
+    def _show_inside(self, training: Training | None) -> None:
+        """Draw the test images anew if they have been predicted again."""
+        tests = training.tests if training else 0
+        if tests and tests != self._shown_test:
+            panels = view.inside(training)
+            with self.inside.hold_sync():
+                self.inside.pictures = [svg(panel, height=200) for panel in panels]
+                self.inside.sentence = " ".join(panel.says for panel in panels)
+        self._shown_test = tests
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return bundle(super()._repr_mimebundle_(**kwargs), self.view)
@@ -206,68 +232,6 @@ class LiveTrainer(ipywidgets.VBox):
         return f"LiveTrainer(rule={self.rule.value!r}, model={self.model.value!r})"
 
 
-def _close(widget: Any) -> None:
-    """Close a widget and all that it contains."""
-    for child in getattr(widget, "children", ()):
-        _close(child)
-    widget.close()
-
-
-def _first(data: Any, limit: int) -> Any:
-    from dataclasses import replace
-
-    return replace(data, train_images=data.train_images[:limit],
-                   train_labels=data.train_labels[:limit])  # fmt: skip
-
-
-def _curves(training: Training | None) -> tuple[Panel, ...]:
-    if training is None:
-        return (progress({}, "Loss", "loss"),)
-    names = [RULES[c.rule].title for c in training.configs]
-    runs = dict(zip(names, training.progress, strict=True))
-    total = training.progress[0].steps or None
-    loss = {n: p.loss for n, p in runs.items()}
-    right = {n: _smooth(p.accuracy) for n, p in runs.items()}
-    panels = [
-        progress(loss, "Loss per batch", "loss", total),
-        progress(right, "Accuracy, mean of the last 20 batches", "accuracy (1)", total),
-    ]
-    if len(names) > 1:
-        angles = {"angle": training.progress[0].angles}
-        panels.append(progress(angles, f"Angle between {names[0]} and {names[1]}", "degrees"))
-    return tuple(panels)
-
-
-def _layers(training: Training | None) -> tuple[Panel, ...]:
-    """Return the spikes of one image: of each neuron in the last layer, and the rate in each."""
-    if training is None or training.latest is None:
-        return ()
-    last = raster(training.latest[-1], "Last hidden layer, first test image")
-    return last, firing_rates([float(s.mean()) for s in training.latest])
-
-
-def _smooth(values: list[float], window: int = 20) -> NDArray[np.float64]:
-    """Return the mean of each value and those before it, `window` at most."""
-    total = np.cumsum([0.0, *values])
-    end = np.arange(1, len(total))
-    start = np.maximum(end - window, 0)
-    return (total[end] - total[start]) / (end - start)
-
-
-def _say(state: str, training: Training | None) -> str:
-    if training is None:
-        return "Nothing trained yet. Choose, then press Start."
-    parts = []
-    for config, now in zip(training.configs, training.progress, strict=True):
-        name = RULES[config.rule].title
-        text = f"{name}: {state} at update {now.step} of {now.steps}"
-        if now.loss:
-            text += f", loss {now.loss[-1]:.3f}, learning rate {now.lr:.3g}"
-        if now.test_accuracy is not None:
-            text += f", test accuracy {100.0 * now.test_accuracy:.1f} %"
-        parts.append(text)
-    angles = training.progress[0].angles
-    if angles:
-        last = "0° to rounding" if angles[-1] < 1e-5 else f"{angles[-1]:.2f}°"
-        parts.append(f"angle between their gradients at equal weights: {last}")
-    return "; ".join(parts) + "."
+def _first(data: Dataset, limit: int) -> Dataset:
+    images, labels = data.train_images[:limit], data.train_labels[:limit]
+    return replace(data, train_images=images, train_labels=labels)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets
 import numpy as np
 
 from saflab.figures import scenes
 from saflab.figures.panel import Panel
-from saflab.widgets.controls import Slider
-from saflab.widgets.explorer import Explorer, choice, steps, switch
+from saflab.widgets.controls import Slider, choice, steps, switch
+from saflab.widgets.explorer import Explorer, Presets
 from saflab.widgets.prediction import Strip, compare_drawn, compare_first, compare_number
 
 __all__ = ["NeuronExplorer"]
@@ -25,7 +25,7 @@ class NeuronExplorer(Explorer):
     """
 
     scene = staticmethod(scenes.neuron)
-    presets = {  # noqa: RUF012
+    presets: ClassVar[Presets] = {
         "leaks too much to fire": {"decay": 0.5, "threshold": 1.0, "strength": 0.45},
         "no decay: a counter": {"decay": 1.0, "threshold": 1.0, "strength": 0.25},
         "pulse, then decay": {"decay": 0.95, "strength": 0.2, "kind": "pulse", "steps": 100},
@@ -41,32 +41,51 @@ class NeuronExplorer(Explorer):
         self.steps = steps(50, 200)
         self.predict = switch("Predict before looking", False)
         wide: dict[str, Any] = {
-            "style": {"description_width": "230px"}, "layout": {"width": "330px"}
-        }  # fmt: skip
+            "style": {"description_width": "230px"},
+            "layout": {"width": "330px"},
+        }
         self.first = ipywidgets.BoundedIntText(
             0, 0, 200, description="first spike at step (0: never)", **wide
         )
         self.number = ipywidgets.BoundedIntText(0, 0, 200, description="number of spikes", **wide)
         self.reveal_button = ipywidgets.Button(description="Reveal")
+        self.again_button = ipywidgets.Button(description="Try again", disabled=True)
         self.strip = Strip()
         self.strip.observe(self._drawn, "predicted")
-        self.answer = ipywidgets.VBox([self.strip, self.first, self.number, self.reveal_button])
+        buttons = ipywidgets.HBox([self.reveal_button, self.again_button])
+        self.answer = ipywidgets.VBox([self.strip, self.first, self.number, buttons])
         self.answer.layout.display = "none"
         self._verdict = ""
         self.predict.observe(self._changed, "value")
         self.reveal_button.on_click(lambda _: self.reveal())
-        super().__init__(decay=self.decay, threshold=self.threshold, strength=self.strength,
-                         kind=self.kind, steps=self.steps)  # fmt: skip
+        self.again_button.on_click(lambda _: self.again())
+        super().__init__(
+            decay=self.decay,
+            threshold=self.threshold,
+            strength=self.strength,
+            kind=self.kind,
+            steps=self.steps,
+        )
 
     def extra(self) -> Sequence[ipywidgets.Widget]:
         """Return the prediction's controls."""
         return (self.predict, self.answer)
 
     def _changed(self, change: Any) -> None:
-        self._verdict = ""
-        self.strip.clear(self.steps.value)
+        self._hide()
         self.answer.layout.display = "" if self.predict.value else "none"
         super()._changed(change)
+
+    def again(self) -> None:
+        """Hide the spikes and take the drawn ones away, for another prediction."""
+        self._hide()
+        self.refresh()
+
+    def _hide(self) -> None:
+        self._verdict = ""
+        self.strip.clear(self.steps.value)
+        self.first.value = self.number.value = 0
+        self.reveal_button.disabled, self.again_button.disabled = False, True
 
     def _drawn(self, change: Any) -> None:
         # A drawing states both numbers; emptied by `clear`, it states nothing.
@@ -81,6 +100,7 @@ class NeuronExplorer(Explorer):
     def guess(self, first: int, number: int) -> str:
         """Predict the step of the first spike (0: never) and the number of spikes, and reveal."""
         self.predict.value = True
+        self.again()
         self.first.value, self.number.value = first, number
         return self.reveal()
 
@@ -96,6 +116,7 @@ class NeuronExplorer(Explorer):
             said.append(compare_drawn(self.strip.predicted, actual))
         self.strip.reveal(actual)
         self._verdict = " ".join(said)
+        self.reveal_button.disabled, self.again_button.disabled = True, False
         self.refresh()
         self.view.sentence = f"{self._verdict} {self.view.sentence}"
         return self._verdict

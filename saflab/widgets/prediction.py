@@ -46,10 +46,7 @@ def compare_drawn(predicted: Sequence[int], actual: Sequence[int]) -> str:
     """
     hits = len(set(predicted) & set(actual))
     misses, alarms = len(actual) - hits, len(predicted) - hits
-    text = (
-        f"Drawn: {count(hits, 'hit')}, {misses} missed, "
-        f"{count(alarms, 'false alarm')}"
-    )  # fmt: skip
+    text = f"Drawn: {count(hits, 'hit')}, {misses} missed, {count(alarms, 'false alarm')}"
     pairs = list(zip(sorted(predicted), sorted(actual), strict=False))
     if pairs:
         off = sum(abs(a - b) for a, b in pairs) / len(pairs)

@@ -4,8 +4,28 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["release_threads"]
+__all__ = ["release_threads", "training", "trainings"]
+
+_running: set[int] = set()
+
+
+@contextmanager
+def training() -> Iterator[None]:
+    """Count the calling thread among the trainings until the block ends."""
+    _running.add(threading.get_ident())
+    try:
+        yield
+    finally:
+        _running.discard(threading.get_ident())
+
+
+def trainings() -> int:
+    """Return how many threads of this process are training, paused ones included."""
+    return len(_running)
 
 
 def release_threads() -> None:

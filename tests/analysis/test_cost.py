@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from saflab.analysis.cost import VARIANTS, _Live, kept_bytes, live_bytes, operations, seconds
+from saflab.analysis.cost import (
+    VARIANTS,
+    _Live,
+    kept_bytes,
+    live_bytes,
+    operations,
+    saved_storages,
+    seconds,
+)
 from saflab.models import convnet, mlp
 
 NETWORK = convnet((3, 8, 8), channels=(8, 8, 8))
@@ -68,3 +76,14 @@ def test_seconds_measures_every_variant():
     measured = seconds(NETWORK, *batch(1), rounds=1)
     assert set(measured) == set(VARIANTS)
     assert all(0 < t < 60 for t in measured.values())
+
+
+def test_what_two_operations_save_is_counted_once_and_a_view_by_its_part():
+    x = torch.ones(4, 3, requires_grad=True)
+    with saved_storages() as saved:
+        (x * x).sum()
+        (x[:2] ** 3).sum()
+    assert [size for _, size in saved.values()] == [4 * 3 * 4]
+    with saved_storages() as saved:
+        (x[:2] ** 3).sum()
+    assert [size for _, size in saved.values()] == [2 * 3 * 4]

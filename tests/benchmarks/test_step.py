@@ -29,7 +29,9 @@ ROW = ROWS["SAF-E"]
 def test_a_broken_row_is_refused_and_the_others_are_measured(tmp_path):
     table = {"SAF-E": ROW, "SAF-F": ROWS["SAF-F"], "Broken": ROW._replace(build=broken)}
     out = tmp_path / "cpu_float32.json"
-    result = step.run(batch=1, steps=2, rounds=2, size=8, memory=False, table=table, out=out)
+    result = step.run(
+        step.Settings(batch=1, steps=2, rounds=2, size=8, memory=False), table=table, out=out
+    )
     assert set(result["rows"]) == {"SAF-E", "SAF-F", FLOOR}
     assert "Expected gradients within" in result["refused"]["Broken"]
     assert all(len(row["rounds"]) == 2 and row["seconds"] > 0 for row in result["rows"].values())
@@ -92,7 +94,7 @@ def test_kept_bytes_leave_the_weights_out_and_grow_with_time_under_bptt_alone():
 
 
 def test_convolutions_over_many_steps_at_once_count_as_many():
-    assert measure.passes(ROWS["BPTT"], 3) == {"forward": 1 + 7 * 3, "backward": 1 + 14 * 3}
+    assert measure.convolutions(ROWS["BPTT"], 3) == {"forward": 1 + 7 * 3, "backward": 1 + 14 * 3}
 
 
 def test_peak_memory_counts_what_a_step_allocates():
@@ -103,6 +105,6 @@ def test_peak_memory_counts_what_a_step_allocates():
 
 def test_wrong_requests_are_named(tmp_path):
     with pytest.raises(ValueError, match="rows in"):
-        step.run(rows=["SAF-G"])
+        step.run(step.Settings(), rows=["SAF-G"])
     with pytest.raises(ValueError, match="Run python -m benchmarks step"):
         report.run(tmp_path)

@@ -42,7 +42,7 @@ import socket
 from pathlib import Path
 seen = []
 for top in (Path.cwd(), Path("/"), Path("COURSE"), Path("COURSE").parent, Path("ROOT")):
-    for pattern in ("gradebook.db", "*/gradebook.db", "submitted", "source", "labs/*/*.ipynb"):
+    for pattern in ("gradebook.db", "*/gradebook.db", "submitted", "source", "*/labs/*/*.ipynb"):
         seen += top.glob(pattern)
 for target in ("COURSE/gradebook.db", "COURSE/escaped", "/escaped", "/usr/escaped", "/home/escaped",
                "ROOT/saflab/escaped"):

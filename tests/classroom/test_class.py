@@ -238,14 +238,14 @@ def test_without_bubblewrap_it_refuses(course, monkeypatch, tmp_path):
 @needs_isolation
 def test_a_course_that_the_sandbox_would_show_is_refused():
     with pytest.raises(ValueError, match="Move the course elsewhere"):
-        sandbox.run({}, isolation.Limits(), course=isolation.INSIDE.parent / "course")
+        sandbox.run({}, isolation.Sandbox(), course=isolation.INSIDE.parent / "course")
 
 
 @needs_isolation
 def test_a_sandbox_without_a_kernel_is_no_fault_of_the_student(tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox, "INSIDE", tmp_path / "missing.py")
     with pytest.raises(ValueError, match="nothing was graded"):
-        sandbox.run(nbformat.v4.new_notebook(), isolation.Limits(), course=tmp_path)
+        sandbox.run(nbformat.v4.new_notebook(), isolation.Sandbox(), course=tmp_path)
 
 
 def test_limits_are_checked():

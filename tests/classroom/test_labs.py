@@ -12,9 +12,9 @@ from grading import grade
 
 import saflab.training
 from benchmarks.rehearsal import (
-    LABS,
     MISTAKES,
     kinds,
+    labs,
     mixed,
     points,
     read,
@@ -28,6 +28,7 @@ from saflab.classroom.labs import answers
 from saflab.training.fit import fit
 from tools.lab_tables import updated
 
+LABS = labs()
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "labs.md"
 WRONG = [(lab, mistake.name) for lab in LABS for mistake in MISTAKES[lab]]
 
@@ -178,8 +179,8 @@ def test_broken_json_is_broken():
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attacks_compile_and_stand_in_the_submission(name):
-    compile(ATTACKS[name][3], name, "exec")
-    body = ATTACKS[name][3].strip().splitlines()[-1].strip()
+    compile(ATTACKS[name].code, name, "exec")
+    body = ATTACKS[name].code.strip().splitlines()[-1].strip()
     assert any(body in cell.source for cell in answers(notebook("lab1", name)).values())
 
 

@@ -5,12 +5,14 @@ import re
 import nbformat
 import pytest
 
-from saflab.course.lessons import labs, notebooks
+from saflab.classroom.labs import labs
+from saflab.classroom.labs import path as source
+from saflab.course.lessons import notebooks
 from tools.execute import code_hash
 from tools.page import mathml
 from tools.site import build_site
 
-LESSONS, LABS = notebooks(), labs()
+LESSONS, LABS = notebooks(), [source(lab) for lab in labs()]
 
 
 @pytest.fixture(params=LESSONS, ids=lambda p: p.stem)
@@ -153,7 +155,4 @@ def test_a_formula_that_mathml_cannot_show_is_refused():
 
 def test_links_between_notebooks(lesson):
     for link in re.findall(r"\]\(([^):#]+)\)", "\n".join(c.source for c in lesson.cells)):
-        target = LESSONS[0].parent / link
-        assert target.exists() or (
-            link.startswith("labs/") and not (LESSONS[0].parent / "labs").exists()
-        )
+        assert (LESSONS[0].parent / link).exists()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from saflab import data
+from saflab import cli, data
 from saflab.data.augment import augment, crop, cutout, flip
 from saflab.data.inputs import normalise
 
@@ -47,12 +47,12 @@ def test_torchvision_files_are_found_and_a_damaged_set_is_named(tmp_path):
 
 
 def test_download_that_fails_says_so(tmp_path, monkeypatch):
-    from torchvision import datasets
+    from torchvision.datasets import utils
 
-    def fail(self):
+    def fail(*args):
         raise OSError("network unreachable")
 
-    monkeypatch.setattr(datasets.CIFAR10, "download", fail)
+    monkeypatch.setattr(utils, "download_url", fail)
     with pytest.raises(data.DataError, match="network unreachable"):
         data.load("cifar10", tmp_path, download=True)
 
@@ -105,3 +105,34 @@ def test_normalise_gives_zero_mean_and_unit_deviation():
     x = normalise(found.train_images, mean, std)
     assert abs(float(x.mean())) < 1e-5
     assert abs(float(x.std()) - 1) < 1e-4
+
+
+@pytest.mark.parametrize("limit", [1, 10, 99, 1437, 5000])
+def test_the_limit_holds_for_digits_and_spreads_over_the_classes(limit):
+    found = data.load("digits", limit=limit)
+    whole = data.digits()
+    n = min(limit, 1437)
+    assert len(found.train_labels) == n
+    counts = found.train_labels.bincount(minlength=10)
+    share = whole.train_labels.bincount(minlength=10) * n / 1437
+    assert float((counts - share).abs().max()) <= 1
+    assert torch.equal(found.test_images, whole.test_images)
+    assert data.load("auto", limit=limit).name == "digits"
+
+
+@pytest.mark.parametrize("limit", [0, -1, 2.5, "3"])
+def test_a_limit_that_is_no_number_of_images_is_refused(limit, images):
+    for load in (lambda: data.load("digits", limit=limit),
+                 lambda: data.load("cifar10", images, limit=limit)):  # fmt: skip
+        with pytest.raises(ValueError, match="at least 1 image, but found"):
+            load()
+
+
+@pytest.mark.parametrize("name", ["digits", "cifar10"])
+def test_a_run_is_not_resumed_on_another_number_of_images(name, images, tmp_path, capsys):
+    common = ["train", "--data", name, "--root", str(images), "--model", "mlp", "--channels", "4",
+              "--device", "cpu", "--epochs", "1", "--out", str(tmp_path / "run")]  # fmt: skip
+    assert cli.main([*common, "--limit", "4"]) == 0
+    assert "4 training" in capsys.readouterr().out
+    assert cli.main([*common, "--limit", "3", "--resume"]) == 2
+    assert f"data 4 images of {name} → 3 of {name}" in capsys.readouterr().err

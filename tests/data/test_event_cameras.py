@@ -33,7 +33,7 @@ def made(request, tmp_path):
 
 
 def left_behind(root):
-    return [p for p in root.rglob("*") if p.name.startswith(".arriving") or p.suffix == ".tmp"]
+    return [p for p in root.rglob("*") if p.name.startswith(".unpacking") or p.suffix == ".tmp"]
 
 
 def test_frames_count_every_event_once():
@@ -109,6 +109,37 @@ def test_an_archive_of_something_else_is_named_and_leaves_nothing(made):
     with pytest.raises(DataError, match=r"Expected \w+/ in .*Fetch the archive again"):
         data.load(name, root)
     assert not left_behind(root)
+
+
+def test_hidden_files_and_folders_beside_recordings_are_passed_over(made):
+    name, root = made
+    whole = data.load(name, root, steps=2)
+    for path in [p for p in root.rglob("*") if p.suffix in (".bin", ".npy", ".aedat4")]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+        for folder in (path.parent, path.parent.parent):
+            for hidden in (".ipynb_checkpoints", "__MACOSX"):
+                (folder / hidden).mkdir(exist_ok=True)
+                shutil.copy(path, folder / hidden)
+    (root / events.EVENTS[name].kind / "Thumbs.db").touch()
+    found = data.load(name, root, steps=2)
+    assert torch.equal(found.train_images, whole.train_images)
+    assert torch.equal(found.test_labels, whole.test_labels)
+
+
+def test_a_recording_of_no_class_is_named(made):
+    name, root = made
+    victim = next(p for p in sorted(root.rglob("*")) if p.suffix in (".bin", ".npy", ".aedat4"))
+    victim.parent.with_name("99").mkdir()
+    moved = shutil.copy(victim, victim.parent.with_name("99") / f"99{victim.suffix}")
+    with pytest.raises(DataError, match=f"Expected recordings.*found {moved}.*named after a class"):
+        data.load(name, root)
+
+
+def test_the_limit_holds_for_recordings(made):
+    name, root = made
+    with pytest.raises(ValueError, match="at least 1"):
+        data.load(name, root, limit=0)
+    assert len(data.load(name, root, limit=3).train_labels) == 3
 
 
 def test_a_damaged_recording_is_named(made):

@@ -2,18 +2,12 @@
 
 import pytest
 
-from tools.browser import chromium
+from tools.browser import missing
 
 
 def pytest_collection_modifyitems(items):
-    try:
-        import playwright.sync_api  # noqa: F401
-
-        missing = None if chromium() else "no Chromium on PATH"
-    except ImportError:
-        missing = "playwright is not installed"
-    if missing:
-        reason = f"browser tests left out: {missing}; install it to run them"
+    if reason := missing():
+        reason = f"browser tests left out: {reason}; install it to run them"
         for item in items:
             if "e2e" in item.path.parts:
                 item.add_marker(pytest.mark.skip(reason=reason))

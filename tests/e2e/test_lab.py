@@ -8,6 +8,7 @@ import cifar_sample
 import pytest
 
 from tools.browser import open_lab
+from tools.waiting import wait_until as wait_for
 
 EXPLORER = "from saflab import widgets\ne = widgets.NeuronExplorer()\ne"
 TRAINER = """from saflab import widgets
@@ -64,13 +65,6 @@ def lab(tmp_path):
 
 def label(page):
     return page.locator(".saflab-picture svg").first.get_attribute("aria-label")
-
-
-def wait_for(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.05)
 
 
 def test_neuron_explorer_by_keyboard_mouse_and_number(lab):
@@ -187,7 +181,7 @@ def trainer_cell(tmp_path_factory):
 
 def test_live_trainer_is_started_steered_and_stopped(lab, trainer_cell):
     page = lab(trainer_cell)
-    sentence = page.locator(".saflab-sentence")
+    sentence = page.locator(".saflab-sentence").first
 
     def update():
         found = re.search(r"update (\d+) of", sentence.inner_text())
@@ -197,7 +191,10 @@ def test_live_trainer_is_started_steered_and_stopped(lab, trainer_cell):
     wait_for(lambda: update() > 20)
     frames: set[str] = set()
     wait_for(lambda: frames.add(sentence.inner_text()) or len(frames) > 4)
-    assert page.locator(".saflab-picture svg").count() == 4
+    assert page.locator(".saflab-picture").first.locator("svg").count() == 4
+
+    assert page.get_by_label("rule", exact=True).is_disabled()
+    assert page.get_by_label("training", exact=True).get_attribute("max") == "9000"
 
     number = page.get_by_role("spinbutton", name="learning rate, exact value")
     number.fill("0.02")
@@ -218,13 +215,16 @@ def test_live_trainer_is_started_steered_and_stopped(lab, trainer_cell):
 
 def test_side_by_side_shows_equal_and_unequal_gradients(lab, trainer_cell):
     page = lab(trainer_cell)
-    sentence = page.locator(".saflab-sentence")
+    sentence = page.locator(".saflab-sentence").first
     for other, shown in (("OTTT_A", r"gradients at equal weights: 0° to rounding"),
                          ("BPTT", r"gradients at equal weights: \d+\.\d+°")):  # fmt: skip
         page.get_by_label("compare with").select_option(other)
         page.get_by_role("button", name="Start", exact=True).click()
         wait_for(lambda shown=shown: re.search(shown, sentence.inner_text()))
-        assert "Angle between SAF-E and " + other in page.locator(".saflab-picture").text_content()
+        assert (
+            "Angle between SAF-E and " + other
+            in page.locator(".saflab-picture").first.text_content()
+        )
         page.get_by_role("button", name="Stop", exact=True).click()
         wait_for(lambda: "stopped" in sentence.inner_text())
 
@@ -239,5 +239,33 @@ def test_an_error_of_a_training_is_shown_with_its_remedy():
         assert "SAFLAB_DATA" in alert.inner_text()
         page.get_by_label("data", exact=True).select_option("digits")
         page.get_by_role("button", name="Start", exact=True).click()
-        wait_for(lambda: "running at update" in page.locator(".saflab-sentence").inner_text())
+        wait_for(lambda: "running at update" in page.locator(".saflab-sentence").first.inner_text())
         assert not alert.is_visible()
+
+
+PLAYER = "from saflab import widgets\ne = widgets.NetworkPlayer()\ne"
+
+
+def test_the_player_plays_two_tabs_stay_equal_and_a_restart_is_said(lab):
+    page = lab(PLAYER)
+    step = page.get_by_role("slider", name="shown up to step")
+    page.get_by_role("button", name="Play: step by step").click()
+    wait_for(lambda: step.input_value() == "8")
+    assert "After 8 steps" in page.locator(".saflab-sentence").inner_text()
+
+    page.locator(".jp-Notebook").press("Control+s")
+    page.wait_for_timeout(1000)
+    other = page.context.browser.new_page()
+    other.goto(page.url, wait_until="domcontentloaded")
+    there = other.get_by_role("slider", name="shown up to step")
+    there.wait_for(timeout=60_000)
+    for key, value in (("Home", "1"), ("ArrowRight", "2")):
+        step.focus()
+        page.keyboard.press(key)
+        wait_for(lambda value=value: there.input_value() == value)
+    other.close()
+
+    alert = page.get_by_role("alert").filter(has_text="Run the cell again.")
+    assert not alert.is_visible()
+    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    alert.wait_for(timeout=20_000)

@@ -7,7 +7,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from saflab import figures
-from saflab.figures.draw_matplotlib import PAPER
+from saflab.figures.panel import PAPER
 
 matplotlib.use("Agg")
 
@@ -37,6 +37,26 @@ def test_a_single_nameless_series_has_no_legend():
 def test_a_series_of_another_length_is_refused():
     with pytest.raises(ValueError, match="Expected 3 values for 'a', one per x, but found 2"):
         figures.plot_lines({"a": [1, 2]}, [1, 2, 3], xlabel="x", ylabel="y")
+
+
+def test_a_line_on_another_is_dashed_and_says_so():
+    series = {"a": [1, 2, 4], "b": [2, 3, 5], "c": [1, 2, 4], "d": [2, 3, 5], "e": [4, 4, 4]}
+    ax = figures.plot_lines(series, xlabel="T", ylabel="bytes")
+    texts = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert texts == ["a", "b", "c, on a", "d, on b", "e"]
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "-", "--", "--", "-"]
+
+
+def test_no_series_is_left_out():
+    series = {str(n): [n, n + 1] for n in range(9)}
+    assert len(figures.plot_lines(series, xlabel="x", ylabel="y").lines) == 9
+    groups = {name: {"bar": values[0]} for name, values in series.items()}
+    assert len(figures.plot_groups(groups, ylabel="y").patches) == 9
+
+
+def test_an_axis_without_a_label_is_refused():
+    with pytest.raises(ValueError, match="Expected xlabel and ylabel, but found no ylabel"):
+        figures.plot_lines({"": [1]}, xlabel="x")
 
 
 def test_groups_stand_beside_one_another():

@@ -240,7 +240,7 @@ def write_foreign(path, kind, **changes):
         ("LIF", {"tau": np.full(8, 1e-5)}, "decay below 0"),
         ("LIF", {"v_leak": np.full(8, 0.1)}, "v_leak 0"),
         ("LIF", {"v_threshold": np.arange(1.0, 9.0)}, "one value of v_threshold"),
-        ("LIF", {"v_threshold": np.full(8, np.nan)}, "one value of v_threshold"),
+        ("LIF", {"v_threshold": np.full(8, np.nan)}, r"finite numbers in node 'lif'\.v_threshold"),
         ("LIF", {"v_threshold": np.full(8, -1.0)}, "threshold above 0"),
     ],
 )
@@ -257,11 +257,11 @@ def test_a_neuron_that_forgets_needs_no_reset(tmp_path):
 
 
 def test_a_foreign_lif_imports_when_its_writer_subtracted(tmp_path):
-    """Gain R·dt/τ is folded in: Norse's R = 1 and snnTorch's R = τ/dt."""
-    file = write_foreign(tmp_path / "a.nir", "LIF", r=np.ones(8))
+    """R = τ/dt, as snnTorch writes it, adds the input as it is."""
+    file = write_foreign(tmp_path / "a.nir", "LIF")
     model = from_nir(read_graph(file), reset="subtract")
     rng = np.random.default_rng(0)
-    weight = rng.normal(size=(8, 64)) * 0.5
+    weight = rng.normal(size=(8, 64))
     torch.testing.assert_close(
         model.synapses[0].layer.weight.double(),
         torch.tensor(weight),

@@ -15,7 +15,7 @@ import saflab
 from saflab.analysis.theorems import drift, verify
 from saflab.models import MODELS, build, mlp
 from saflab.network import Connection, Linear, Network, SequenceDropout, Synapse
-from saflab.training import small_network
+from saflab.training import pretrained
 from saflab.training.config import build_model
 from saflab.training.fit import fit
 
@@ -99,7 +99,7 @@ def test_named_networks_figures_and_theorems_leave_it_alone(small):
     for name in MODELS:
         build(name, (3, 8, 8), 10, generator=torch.Generator().manual_seed(3))
     build_model(small, (1, 8, 8), 10)
-    small_network.__wrapped__(0.5, 3)
+    pretrained("digits")
     verify(cases=1)
     drift(0.1)
     assert unchanged(before)

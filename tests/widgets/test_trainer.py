@@ -3,18 +3,21 @@
 import gc
 import itertools
 import json
-import threading
+import math
 import time
 import weakref
+from dataclasses import fields, replace
+from inspect import getsource
 from pathlib import Path
 
 import pytest
 
 from saflab import data, training
 from saflab.training.config import TrainConfig
-from saflab.widgets import LiveTrainer
+from saflab.widgets import LiveTrainer, trainer_view
 from saflab.widgets import threads as openmp
-from saflab.widgets.background import THREAD
+from saflab.widgets.background import Progress, Training
+from tools.waiting import wait_until as until
 
 SETTINGS = {"channels": (32, 32), "batch": 50}
 
@@ -28,17 +31,6 @@ def trainer():
     trainer.end()
 
 
-def until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
-
-
-def threads():
-    return [t for t in threading.enumerate() if t.name == THREAD]
-
-
 def test_blocking_run_learns_and_equals_plain_fit(trainer):
     trainer.epochs.value = 4
     accuracy = trainer.run()
@@ -47,10 +39,8 @@ def test_blocking_run_learns_and_equals_plain_fit(trainer):
     assert trainer.state == "finished"
     config = TrainConfig(model="mlp", epochs=4, **SETTINGS)
     digits = data.load("digits")
-    from dataclasses import replace
-
-    part = replace(digits, train_images=digits.train_images[:200],
-                   train_labels=digits.train_labels[:200])  # fmt: skip
+    images, labels = digits.train_images[:200], digits.train_labels[:200]
+    part = replace(digits, train_images=images, train_labels=labels)
     *_, end = training.fit(config, part)
     assert isinstance(end, training.RunEnd)
     assert end.test_accuracy == accuracy
@@ -154,8 +144,101 @@ def test_start_steer_pause_stop_resume(trainer):
     assert trainer.training.progress[0].lr == 0.01
     trainer.stop()
     assert trainer.state == "stopped"
-    assert not threads()
+    assert openmp.trainings() == 0
     assert trainer.error == ""
+
+
+def test_it_says_which_data_it_learns(trainer):
+    trainer.data.value = "auto"
+    assert "auto: CIFAR-10 if it is found, else digits" in dict(trainer.data.options)
+    trainer.data.value, trainer.epochs.value = "digits", 1
+    trainer.run()
+    digits = data.load("digits")
+    said = f"Data: digits ({digits.source}), 200 training and {len(digits.test_images)} test images"
+    assert trainer.sentence.startswith(said)
+
+
+def test_progress_and_time_left_are_shown(trainer):
+    assert trainer.status.value == ""
+    trainer.epochs.value = 300
+    trainer.start()
+    until(lambda: trainer.training.progress[0].step > 5)
+    trainer.pause()
+    time.sleep(0.3)  # the batch that was going on ends
+    trainer._watch(trainer.training)
+    left = trainer.training.seconds_left
+    now = trainer.training.progress[0]
+    assert left == pytest.approx(trainer.training.seconds / now.step * (1200 - now.step))
+    assert 0 < left < 3600
+    text = trainer.status.value
+    assert f'max="1200" value="{now.step}"' in text
+    assert f"about {trainer_view.duration(left)} left" in text
+    worked = trainer.training.seconds
+    time.sleep(0.2)  # a pause is no work
+    assert trainer.training.seconds == worked
+    trainer.stop()
+    assert "left" not in trainer.status.value
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (89, "89 s"), (150, "2 min"), (9000, "2.5 h")]
+)
+def test_durations_are_short(seconds, text):
+    assert trainer_view.duration(seconds) == text
+
+
+def test_what_a_training_is_made_of_cannot_change_while_it_runs(trainer):
+    fixed = (trainer.rule, trainer.beside, trainer.model, trainer.data, trainer.images,
+             trainer.epochs, trainer.steps)  # fmt: skip
+    trainer.epochs.value = 300
+    assert not any(control.disabled for control in fixed)
+    trainer.start()
+    until(lambda: trainer.training.progress[0].step > 1)
+    assert all(control.disabled for control in fixed)
+    assert not trainer.lr.disabled
+    assert "press Stop to change them" in trainer.status.value
+    trainer.pause()
+    assert all(control.disabled for control in fixed)
+    trainer.stop()
+    assert not any(control.disabled for control in fixed)
+    assert "press Stop" not in trainer.status.value
+    # A stopped training goes on with the rule that it began with, or not at all.
+    trainer.rule.value = "bptt"
+    assert trainer.resume_button.disabled
+    assert "press Start for a new one, or choose as before" in trainer.status.value
+    trainer.rule.value = "saf_e"
+    assert not trainer.resume_button.disabled
+    assert "press Start" not in trainer.status.value
+
+
+def test_the_loss_axis_survives_an_explosion(trainer):
+    trainer.run()
+    trainer.training.progress[0].loss.extend([1e12, 1e30, math.inf])
+    trainer._watch(trainer.training)
+    panel = trainer.panels[0]
+    assert panel.log
+    assert all(math.isfinite(limit) for limit in panel.limits())
+    assert "loss inf" in trainer.sentence
+    assert trainer.error == ""
+
+
+def test_every_field_of_the_progress_is_read():
+    text = "".join(map(getsource, (trainer_view, LiveTrainer, Training.state.fget)))
+    text += getsource(Progress.test_accuracy.fget)
+    for field in fields(Progress):
+        assert f".{field.name}" in text, field.name
+
+
+def test_a_running_training_is_counted(trainer):
+    assert openmp.trainings() == 0
+    trainer.epochs.value = 300
+    trainer.start()
+    until(lambda: trainer.training.progress[0].step > 1)
+    assert openmp.trainings() == 1
+    trainer.pause()
+    assert openmp.trainings() == 1
+    trainer.stop()
+    assert openmp.trainings() == 0
 
 
 def test_stop_while_paused(trainer):
@@ -175,7 +258,7 @@ def test_second_trainer_ends_the_first_and_frees_it(trainer):
     images = weakref.ref(trainer.training.data.train_images)
     second = LiveTrainer(**SETTINGS)
     gc.collect()
-    assert not threads()
+    assert openmp.trainings() == 0
     assert network() is None
     assert images() is None
     second.end()
@@ -187,6 +270,44 @@ def test_curves_rasters_and_rates_are_drawn(trainer):
     assert titles[0] == "Loss per batch"
     assert "Firing rate per layer" in titles
     assert any("test image" in title for title in titles)
+
+
+def test_it_shows_what_the_network_makes_of_the_test_images(trainer):
+    assert trainer.inside.pictures == []
+    trainer.run()
+    digits = data.load("digits")
+    predicted = trainer.training.predicted
+    right = int((predicted == digits.test_labels[: len(predicted)]).sum())
+    assert len(predicted) == 200
+    assert f"It classifies {right} of 200 test images correctly" in trainer.inside.sentence
+    assert len(trainer.inside.pictures) == 4  # predictions, mistakes, confusion matrix, filters
+    assert all('role="img"' in picture for picture in trainer.inside.pictures)
+    assert trainer.error == ""
+
+
+def test_a_convolutional_network_shows_its_spikes_over_the_image():
+    trainer = LiveTrainer(model="convnet", channels=(4, 4, 4), batch=50)
+    trainer.data.value, trainer.images.value, trainer.epochs.value = "digits", 50, 1
+    trainer.run()
+    assert "Spikes of the first layer over the image" in trainer.inside.pictures[-1]
+    trainer.end()
+
+
+def test_predicting_the_test_images_keeps_to_its_share(trainer, monkeypatch):
+    calls = []
+
+    def slow(self, data):
+        end = time.thread_time() + 0.1
+        while time.thread_time() < end:
+            pass
+        calls.append(time.monotonic())
+
+    monkeypatch.setattr(Training, "_test", slow)
+    trainer.epochs.value = 300
+    trainer.start()
+    until(lambda: trainer.training.frames > 5)
+    trainer.stop()
+    assert len(calls) <= 2  # 100 ms are 1 % of 10 s; the last at the stop
 
 
 @pytest.mark.parametrize(("rule", "equal"), [("ottt_a", True), ("bptt", False)])

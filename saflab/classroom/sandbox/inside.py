@@ -50,9 +50,13 @@ class _Client(NotebookClient):
             if self.used > self.budget:
                 if before <= self.budget:
                     cell.outputs.append(_error("OutputLimit", f"more than {self.budget} bytes"))
-                    os.kill(self.km.provisioner.pid, signal.SIGINT)  # type: ignore[union-attr]
+                    os.kill(_pid(self), signal.SIGINT)
                 return None
         return super().process_message(msg, cell, cell_index)
+
+
+def _pid(client: Any) -> int:
+    return client.km.provisioner.pid
 
 
 def _error(name: str, value: str) -> Any:

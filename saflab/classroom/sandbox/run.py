@@ -12,14 +12,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from saflab.classroom.sandbox.walls import INSIDE, MB, Limits, bubblewrap, environment, restrict
+from saflab.classroom.sandbox.walls import (
+    INSIDE,
+    MB,
+    Limits,
+    Sandbox,
+    bubblewrap,
+    environment,
+    restrict,
+)
 
 __all__ = ["Outcome", "kill", "run"]
 
@@ -103,73 +111,95 @@ def _drain(process: subprocess.Popen[bytes], outcome: Outcome) -> None:
         outcome.stderr = (outcome.stderr + chunk.decode(errors="replace"))[-4000:]
 
 
-def run(
-    notebook: dict[str, Any],
-    limits: Limits,
-    *,
-    slot: int = 0,
-    data: Path | None = None,
-    course: Path,
-    unsafe: bool = False,
-    started: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
-) -> Outcome:
-    """Execute a notebook in a sandbox of its own and return its outputs.
-
-    Args:
-        notebook: nbformat 4 as plain JSON values.
-        limits: What it may use.
-        slot: Number of the sandbox among those that run at once; gives root's user id.
-        data: Folder with CIFAR-10, readable inside.
-        course: The course's folder; must not be readable inside.
-        unsafe: Run with the limits alone, as this user, without isolation.
-        started: Called with the process, so that the caller can end it.
-
-    Raises:
-        ValueError: If the course lies in a folder that the sandbox must show, or no kernel starts
-            in it, which is no fault of the submission.
-    """
-    outcome, start = Outcome(), time.monotonic()
-    home = None
-    if unsafe:
-        home = tempfile.mkdtemp(prefix="saflab-unsafe-")
-        command, variables = [], environment(str(data or ""), home)
+@contextlib.contextmanager
+def _process(setup: Sandbox, slot: int, course: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the process of a sandbox; afterwards close its pipes and remove its home."""
+    home = tempfile.mkdtemp(prefix="saflab-unsafe-") if setup.unsafe else None
+    if home:
+        command, variables = [], environment(str(setup.data or ""), home)
     else:
-        command = bubblewrap(limits, slot, data, course)
+        command = bubblewrap(setup.limits, slot, setup.data, course)
         variables = {"PATH": os.environ["PATH"]}
     # Without a namespace RLIMIT_NPROC would count the teacher's own processes.
-    command += [*restrict(limits, not unsafe), sys.executable, "-P", str(INSIDE)]
+    command += [*restrict(setup.limits, not setup.unsafe), sys.executable, "-P", str(INSIDE)]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=variables, cwd=home or "/", start_new_session=True,
-    )  # fmt: skip
-    started(process)
-    threads = [
-        threading.Thread(target=_watch, args=(process, limits, outcome), daemon=True),
-        threading.Thread(target=_drain, args=(process, outcome), daemon=True),
-    ]
-    for thread in threads:
-        thread.start()
-    task = {"notebook": notebook, "cell_timeout": limits.cell_seconds,
-            "cell_output": limits.output_mb * MB // 10}  # fmt: skip
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=variables,
+        cwd=home or "/",
+        start_new_session=True,
+    )
     try:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(task).encode())
-        process.stdin.close()
-    except BrokenPipeError:
-        outcome.stopped = outcome.stopped or "crashed"
-    try:
-        _read(process, limits, outcome)
+        yield process
     finally:
-        kill(process)
-        process.wait()
-        for thread in threads:
-            thread.join(5)
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
         if home:
             shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _watched(process: subprocess.Popen[bytes], limits: Limits, outcome: Outcome) -> Iterator[None]:
+    """Watch a process in threads; kill it at the end."""
+    threads = [
+        threading.Thread(target=_watch, args=(process, limits, outcome), daemon=True),
+        threading.Thread(target=_drain, args=(process, outcome), daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        kill(process)
+        process.wait()
+        for thread in threads:
+            thread.join(5)
+
+
+def _send(process: subprocess.Popen[bytes], task: dict[str, Any], outcome: Outcome) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(json.dumps(task).encode())
+        process.stdin.close()
+    except BrokenPipeError:
+        outcome.stopped = outcome.stopped or "crashed"
+
+
+def run(
+    notebook: dict[str, Any],
+    setup: Sandbox,
+    *,
+    course: Path,
+    slot: int = 0,
+    started: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
+) -> Outcome:
+    """Execute a notebook in a sandbox of its own and return its outputs.
+
+    Args:
+        notebook: nbformat 4 as plain JSON values.
+        setup: Limits, data and isolation.
+        course: The course's folder; must not be readable inside.
+        slot: Number of the sandbox among those that run at once; gives root's user id.
+        started: Called with the process, so that the caller can end it.
+
+    Raises:
+        ValueError: If the course lies in a folder that the sandbox must show, or no kernel starts
+            in it, which is no fault of the submission.
+    """
+    outcome, start, limits = Outcome(), time.monotonic(), setup.limits
+    task = {
+        "notebook": notebook,
+        "cell_timeout": limits.cell_seconds,
+        "cell_output": limits.output_mb * MB // 10,
+    }
+    with _process(setup, slot, course) as process, _watched(process, limits, outcome):
+        started(process)
+        _send(process, task, outcome)
+        _read(process, limits, outcome)
     outcome.seconds = time.monotonic() - start
     if not outcome.ready and outcome.stopped in ("", "crashed"):
         raise ValueError(

@@ -18,7 +18,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["INSIDE", "MB", "Limits", "bubblewrap", "environment", "problem", "restrict"]
+__all__ = [
+    "INSIDE",
+    "MB",
+    "Limits",
+    "Sandbox",
+    "bubblewrap",
+    "environment",
+    "problem",
+    "restrict",
+]
 
 INSIDE = Path(__file__).with_name("inside.py")
 MB = 2**20
@@ -51,6 +60,21 @@ class Limits:
         for name, value in vars(self).items():
             if value < 1:
                 raise ValueError(f"Expected {name} of at least 1, but found {value}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """How submissions run.
+
+    Args:
+        limits: What each may use.
+        data: Folder with CIFAR-10, readable inside; digits are used without.
+        unsafe: Run with the limits alone, as this user, without isolation.
+    """
+
+    limits: Limits = Limits()
+    data: Path | None = None
+    unsafe: bool = False
 
 
 def _system() -> list[str]:
@@ -95,8 +119,8 @@ def bubblewrap(limits: Limits, slot: int, data: Path | None, forbidden: Path) ->
         ValueError: If the course lies in a folder that the sandbox must show.
     """
     size = str(limits.files_mb * MB)
-    command = ["bwrap", "--die-with-parent", "--new-session", "--unshare-pid", "--unshare-net",
-               "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--clearenv"]  # fmt: skip
+    command = ["bwrap", "--die-with-parent", "--new-session", "--clearenv"]
+    command += [f"--unshare-{name}" for name in ("pid", "net", "ipc", "uts", "cgroup-try")]
     root = os.geteuid() == 0
     if not root:
         command += ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
@@ -136,21 +160,18 @@ def bubblewrap(limits: Limits, slot: int, data: Path | None, forbidden: Path) ->
 
 def environment(data: str, home: str) -> dict[str, str]:
     """Return all environment variables that a submission sees."""
-    return {
-        "HOME": home, "USER": "student", "LOGNAME": "student", "TMPDIR": "/tmp",
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8",
-        "PYTHONPATH": str(_PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1",
-        "SAFLAB_FAST": "1", "SAFLAB_STATE": "", "SAFLAB_DATA": data, "MPLBACKEND": "agg",
-        "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
-    }  # fmt: skip
+    system = {"HOME": home, "USER": "student", "LOGNAME": "student", "TMPDIR": "/tmp"}
+    system |= {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    python = {"PYTHONPATH": str(_PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    course = {"SAFLAB_FAST": "1", "SAFLAB_STATE": "", "SAFLAB_DATA": data, "MPLBACKEND": "agg"}
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
+    return system | python | course | threads
 
 
 def restrict(limits: Limits, nproc: bool) -> list[str]:
     """Return a prefix that sets the limits after the namespaces exist, so that they count apart."""
-    command = [
-        "prlimit", "--core=0", f"--data={limits.memory_mb * MB}",
-        f"--fsize={limits.files_mb * MB}", f"--cpu={limits.seconds}", "--nofile=512:512",
-    ]  # fmt: skip
+    command = ["prlimit", "--core=0", f"--cpu={limits.seconds}", "--nofile=512:512"]
+    command += [f"--data={limits.memory_mb * MB}", f"--fsize={limits.files_mb * MB}"]
     return [*command, f"--nproc={limits.processes}"] if nproc else command
 
 
@@ -163,11 +184,9 @@ def problem() -> str | None:
         if shutil.which(program) is None:
             package = "bubblewrap" if program == "bwrap" else "util-linux"
             return f"{program} is missing: install the system's package {package}"
-    trial = [
-        *bubblewrap(Limits(), 0, None, Path("/nowhere")), *restrict(Limits(), True),
-        sys.executable, "-I", "-S", "-c", "import threading as t; t.Thread().start()",
-    ]  # fmt: skip
-    done = subprocess.run(trial, capture_output=True, text=True, check=False)
+    walls = [*bubblewrap(Limits(), 0, None, Path("/nowhere")), *restrict(Limits(), True)]
+    trial = [sys.executable, "-I", "-S", "-c", "import threading as t; t.Thread().start()"]
+    done = subprocess.run([*walls, *trial], capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return None
     return f"bubblewrap does not work here ({done.stderr.strip() or done.returncode})"

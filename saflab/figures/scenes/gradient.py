@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from saflab.analysis.gradient_angles import angle, credit, step_gradients
+from saflab.analysis.gradient_angles import credit, step_angles
 from saflab.analysis.recording import record_neuron
 from saflab.data.encoders import constant
 from saflab.figures.curves import gradient_through_time
@@ -26,6 +26,7 @@ def gradient(
     kind: str = "constant",
     steps: int = 12,
     slope: float = 4.0,
+    detach_reset: bool = False,
 ) -> tuple[Panel, ...]:
     """What BPTT, OTTT and SAF credit each earlier input with, and the potential itself.
 
@@ -35,10 +36,26 @@ def gradient(
         kind: One of `INPUTS`.
         steps: T ≥ 1.
         slope: Steepness α > 0 of the sigmoid surrogate.
+        detach_reset: Cut BPTT's gradient through the reset.
     """
     p = LIFParams(decay=decay, slope=slope)
     train = current(kind, strength, steps)
-    return gradient_through_time(credit(train, p)), membrane(record_neuron(train, p))
+    parts = credit(train, p, detach_reset=detach_reset)
+    return gradient_through_time(parts), membrane(record_neuron(train, p))
+
+
+def _small_network(p: LIFParams, generator: torch.Generator) -> Network:
+    """Return 64 → 32 → 10 neurons, drawn in float64, whatever a notebook's default type is."""
+    with torch.device("meta"):  # where an initial value costs no draw
+        hidden, readout = Linear(64, 32), Linear(32, 10)
+    ends = [Connection(0, 1, Synapse(nn.Flatten(), hidden)), Connection(1, 2, Synapse(readout))]
+    network = Network(ends, p).double().to_empty(device="cpu")
+    for layer in (hidden, readout):
+        for weights in layer.parameters():
+            nn.init.uniform_(
+                weights, -(layer.in_features**-0.5), layer.in_features**-0.5, generator
+            )
+    return network
 
 
 def drift(lr: float = 0.1, steps: int = 6, decay: float = 0.5, seed: int = 0) -> tuple[Panel, ...]:
@@ -53,15 +70,8 @@ def drift(lr: float = 0.1, steps: int = 6, decay: float = 0.5, seed: int = 0) ->
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(16, 1, 8, 8, generator=generator, dtype=torch.float64)
     labels = torch.randint(10, (16,), generator=generator)
-    with torch.device("meta"):  # where an initial value costs no draw
-        hidden, readout = Linear(64, 32), Linear(32, 10)
-    ends = [Connection(0, 1, Synapse(nn.Flatten(), hidden)), Connection(1, 2, Synapse(readout))]
-    network = Network(ends, LIFParams(decay=decay)).double().to_empty(device="cpu")
-    for layer in (hidden, readout):  # drawn in float64, whatever a notebook's default is
-        for p in layer.parameters():
-            nn.init.uniform_(p, -(layer.in_features**-0.5), layer.in_features**-0.5, generator)
-    found = step_gradients(network, constant(images, steps), labels, lr)
-    angles = [angle(a, b) for a, b in zip(*found, strict=True)]
+    network = _small_network(LIFParams(decay=decay), generator)
+    angles = step_angles(network, constant(images, steps), labels, lr)
     if max(angles) < 1e-6:
         verdict = f"the two gradients are equal to rounding at all {steps} steps"
     else:

@@ -16,8 +16,15 @@ from saflab.figures.traces import binary_digits, input_current, membrane
 from saflab.neurons import LIFParams, accumulate, spikes_from_accumulation, total_weight
 from saflab.ops import scan
 
-__all__ = ["INPUTS", "accumulation", "clamp", "current", "neuron", "neuron_record",
-           "surrogate_curve"]  # fmt: skip
+__all__ = [
+    "INPUTS",
+    "accumulation",
+    "clamp",
+    "current",
+    "neuron",
+    "neuron_record",
+    "surrogate_curve",
+]
 
 
 def _noise(steps: int) -> Tensor:
@@ -87,7 +94,7 @@ def neuron(
 def _flips(seen: PopulationRecord) -> Panel:
     """The same neuron run on accumulations alone, and where its spikes differ from the LIF run."""
     U = seen.U.double()
-    (a,) = (scan("saf", U, None, seen.neuron)[0],)
+    a, _ = scan("saf", U, None, seen.neuron)
     s = spikes_from_accumulation(a, seen.neuron.decay).round()[:, 0, 0]
     gap = (accumulate(seen.s.double(), seen.neuron.decay) - a).abs().flatten()
     flips = int((s != seen.s[:, 0, 0].double()).sum())
@@ -142,10 +149,10 @@ def clamp(steps: int = 12, decay: float = 0.5, threshold: float = 1.0) -> tuple[
         decay: λ in [0, 1]; only λ = 1 lets the distance vanish.
         threshold: V > 0.
     """
-    drive = torch.linspace(-0.5, 1.5, 41, dtype=torch.float64)
+    drive = torch.arange(-10, 61, dtype=torch.float64) / 20.0  # the same on every processor
     p = LIFParams(decay=decay, threshold=threshold)
-    seen = record_neuron((drive * threshold).expand(steps, 1, -1), p)
-    target = drive.clamp(0.0, 1.0)
+    seen = record_neuron(drive.expand(steps, 1, -1), p)
+    target = (drive / threshold).clamp(0.0, 1.0)
     weights = torch.tensor([total_weight(decay, t) for t in range(1, steps + 1)])
     error = (seen.a[:, 0] / weights[:, None] - target).abs().mean(1)
     trend = Panel(
@@ -160,4 +167,4 @@ def clamp(steps: int = 12, decay: float = 0.5, threshold: float = 1.0) -> tuple[
         xlim=(0.0, steps + 1.0),
         ylim=(0.0, float(error.max()) * 1.1 + 1e-9),
     )
-    return rates_and_clamp(drive, seen.rate[0], target), trend
+    return rates_and_clamp(drive, seen.rate[0], target, "input (units of the potential)"), trend

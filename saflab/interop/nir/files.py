@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from saflab.data.dataset import Dataset
 from saflab.files import replacing
 from saflab.interop.nir.package import nir_package
-from saflab.interop.nir.reading import from_nir
+from saflab.interop.nir.values import plain
+from saflab.interop.nir.wires import check_edges
 from saflab.interop.nir.writing import to_nir
-from saflab.network.wiring import wiring
 from saflab.training import checkpoints
 from saflab.training.checkpoints import network_of
-from saflab.training.config import TrainConfig
 
-__all__ = ["export_checkpoint", "import_graph", "notes", "read_graph", "write_graph"]
+__all__ = ["export_checkpoint", "notes", "read_graph", "write_graph"]
 
 
 def export_checkpoint(checkpoint: str | Path, path: str | Path) -> Any:
@@ -52,15 +50,39 @@ def export_checkpoint(checkpoint: str | Path, path: str | Path) -> Any:
 
 
 def write_graph(graph: Any, path: Path) -> None:
-    """Write a NIR graph so that a crash leaves the old file or the new, never a part."""
+    """Write a NIR graph, with a checksum, so that a crash leaves the old file or the new.
+
+    Raises:
+        ValueError: If the file cannot be written, or is there and of another kind.
+    """
+    if path.is_file() and not _is_hdf5(path):
+        raise ValueError(
+            f"Expected a new file or an earlier NIR file at {path}, but found a file of another "
+            "kind. Choose another name."
+        )
     try:
         with replacing(path) as temporary:
             nir_package().write(temporary, graph)
+            # Readers of HDF5 pass over what follows its end.
+            checksum = hashlib.sha256(temporary.read_bytes()).hexdigest()
+            with temporary.open("ab") as file:
+                file.write(f"\nsaflab sha256 {checksum}\n".encode())
     except (OSError, RuntimeError) as error:
         raise ValueError(
-            f"Expected to write {path}, but found it impossible ({error}). Free some space or "
-            "choose another file."
+            f"Expected to write {path}, but found that it cannot be written ({error}). Free some "
+            "space or choose another file."
         ) from error
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a file is as it was written; without checksum nobody can tell."""
+    content, _, last = path.read_bytes().rpartition(b"\nsaflab sha256 ")
+    return not content or last == f"{hashlib.sha256(content).hexdigest()}\n".encode()
 
 
 def read_graph(path: str | Path) -> Any:
@@ -73,83 +95,31 @@ def read_graph(path: str | Path) -> Any:
     if not path.is_file():
         raise ValueError(f"Expected a NIR file at {path}, but found none. Check the name.")
     try:
-        graph = nir.read(path)
-    except Exception as error:
+        if not _is_whole(path):
+            raise ValueError("other content than its checksum says")
+        graph = nir.read(path, type_check=False)
+    except Exception as error:  # h5py, NumPy and nir have errors of many kinds for damaged files
         raise ValueError(
             f"Expected a NIR file (HDF5), but found {path} damaged or of another kind "
             f"({type(error).__name__}: {error}). Export it again."
         ) from error
     if not isinstance(graph, nir.NIRGraph):
         raise ValueError(
-            f"Expected a NIR graph, but found a single {type(graph).__name__} in {path}."
+            f"Expected a NIR graph, but found a single {type(graph).__name__} in {path}. Wrap it "
+            "in a nir.NIRGraph with an input and an output."
         )
+    check_edges(graph)  # before nir, which would add inputs and outputs where edges are missing
+    try:
+        graph.infer_types()
+        graph.check_types()
+    except Exception as error:
+        raise ValueError(
+            f"Expected shapes that fit, but found {path} with others ({error}). Check the file "
+            "with the library that wrote it."
+        ) from error
     return graph
 
 
 def notes(graph: Any) -> dict[str, Any]:
     """Return what the writer of a graph noted beside it, as plain text, numbers and lists."""
-    return {key: _plain(value) for key, value in graph.metadata.items()}
-
-
-def _plain(value: Any) -> Any:
-    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def import_graph(
-    graph: Any,
-    out: str | Path,
-    data: Dataset,
-    *,
-    steps: int,
-    encoder: str | None = None,
-    dt: float | None = None,
-    reset: str = "as written",
-) -> Path:
-    """Write the network of a NIR graph as a checkpoint that `saflab eval` runs; return its path.
-
-    Args:
-        graph: As `read_graph` returns it.
-        out: Folder for checkpoint.pt.
-        data: Images it classifies; normalised as the graph says, else by their own moments.
-        steps: T.
-        encoder: One of `ENCODERS`; None takes the graph's own, else a constant current.
-        dt: As `from_nir`.
-        reset: As `from_nir`.
-
-    Raises:
-        ValueError: As `from_nir`, or if the network does not fit the images.
-        CheckpointError: If a training is at work in `out`, or it cannot be written to.
-    """
-    network, facts = from_nir(graph, dt=dt, reset=reset), notes(graph)
-    config = TrainConfig(
-        rule="bptt",
-        steps=steps,
-        encoder=encoder or str(facts.get("encoder", "constant")),
-        decay=network.neuron.decay,
-        threshold=network.neuron.threshold,
-    )
-    size = int(np.prod(next(iter(graph.input_type.values()))))
-    classes = int(np.prod(next(iter(graph.output_type.values()))))
-    if size != int(np.prod(data.shape)) or classes != len(data.classes):
-        raise ValueError(
-            f"Expected a network for images of {tuple(data.shape)} in {len(data.classes)} "
-            f"classes ({data.name}), but found {size} inputs and {classes} outputs. Choose its "
-            "data with --data."
-        )
-    mean, std = data.moments()
-    run = asdict(config)
-    content = {
-        "config": {key: run[key] for key in ("rule", "steps", "encoder", "decay", "threshold")},
-        "shape": list(data.shape),
-        "classes": list(data.classes),
-        "data": data.name,
-        "mean": [float(v) for v in np.asarray(facts.get("mean", mean))],
-        "std": [float(v) for v in np.asarray(facts.get("std", std))],
-        "model": network.state_dict(),
-        "wiring": wiring(network),
-    }
-    checkpoint = Path(out) / "checkpoint.pt"
-    with checkpoints.claim(checkpoint.parent):
-        checkpoints.save(checkpoint, content)
-    return checkpoint
+    return {key: plain(value) for key, value in graph.metadata.items()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import ModuleType
 
+from saflab.machine import optional
+
 __all__ = ["nir_package"]
 
 
@@ -11,13 +13,8 @@ def nir_package() -> ModuleType:
     """Return the package `nir`.
 
     Raises:
-        ValueError: If it is not installed.
+        MissingPackage: If it is not installed.
     """
-    try:
+    with optional("nir"):
         import nir
-    except ImportError as error:
-        raise ValueError(
-            "Expected the package nir for this format, but found none. "
-            "Install it with `pip install 'saflab[nir]'`."
-        ) from error
     return nir

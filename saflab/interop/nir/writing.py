@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saflab.interop.nir.package import nir_package
+from saflab.interop.nir.values import check_finite
 from saflab.network.linear_maps import Conv2d, Linear, Scale, SequenceDropout
 from saflab.network.network import Network
 from saflab.network.synapses import Synapse
@@ -34,11 +35,13 @@ def to_nir(network: Network, shape: Shape, metadata: dict[str, Any] | None = Non
         metadata: Numbers, strings and arrays to store with the graph.
 
     Raises:
-        ValueError: If nir is not installed, or the network holds what NIR cannot express or a
-            weight that is not finite.
+        ValueError: If nir is not installed, or the network holds what NIR cannot express, NaN or
+            infinity; names the tensor.
     """
     nir = nir_package()
-    require_finite("weights", network.named_parameters(), "Load or train other weights.")
+    for name, parameter in network.named_parameters():
+        check_finite(name, _array(parameter))
+    check_finite("metadata", metadata or {})
     shapes = _population_shapes(network, shape)
     nodes: dict[str, Any] = {"input": nir.Input(input_type={"input": np.array(shape)})}
     edges: list[tuple[str, str]] = []
@@ -165,8 +168,14 @@ def _chain(synapse: Synapse, shape: Shape) -> Chain:
     if layer is None:
         return [*chain, ("scale", nir.Scale(scale=np.full(shape, factor, dtype=np.float32)))]
     weight = _array(layer.effective_weight().double() * factor)
+    check_finite(f"{layer} with its scale in float32.weight", weight)
     bias = None if layer.bias is None else _array(layer.bias)
     if isinstance(layer, Conv2d):
+        if len(set(layer.kernel_size)) > 1:  # the package nir takes all windows for squares
+            raise ValueError(
+                f"Expected square windows, whose output NIR describes, but found {layer}. Pad the "
+                "weights with zeros to a square."
+            )
         node = _conv(weight, bias, shape, layer.stride, layer.padding)
         return [*chain, ("conv", node)]
     assert isinstance(layer, Linear)

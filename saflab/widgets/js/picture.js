@@ -39,7 +39,12 @@ function render({ model, el }) {
   error.style.cssText =
     "margin:4px 0;max-width:620px;padding:6px 10px;background:#FFF1E5;color:#7A2E00;" +
     "border-left:4px solid #D55E00;border-radius:4px;line-height:1.4";
-  el.append(error, picture, sentence);
+  const stale = error.cloneNode();
+  stale.className = "saflab-stale";
+  stale.textContent =
+    "This view has lost its kernel, which was restarted or shut down. Run the cell again.";
+  stale.hidden = true;
+  el.append(stale, error, picture, sentence);
   let frame = 0;
   let shown = [];
   const draw = () => {
@@ -59,8 +64,15 @@ function render({ model, el }) {
   };
   const names = ["pictures", "sentence", "error", "live"];
   for (const name of names) model.on(`change:${name}`, later);
+  // The model was connected when it was drawn: the next change is that it is no longer.
+  const lost = () => {
+    stale.hidden = false;
+    picture.style.opacity = 0.4;
+  };
+  model.on("comm_live_update", lost);
   draw();
   return () => {
+    model.off("comm_live_update", lost);
     for (const name of names) model.off(`change:${name}`, later);
     if (frame) cancelAnimationFrame(frame);
   };

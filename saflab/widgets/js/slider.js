@@ -38,6 +38,7 @@ function render({ model, el }) {
     number.min = model.get("low");
     number.max = model.get("high");
     number.step = logarithmic ? "any" : model.get("step");
+    range.disabled = number.disabled = model.get("disabled");
     show();
   };
   let busy = null; // the box that a hand is on: it is not moved under it
@@ -48,8 +49,9 @@ function render({ model, el }) {
     if (busy !== number) number.value = value;
     range.setAttribute("aria-valuetext", String(value));
   };
-  const send = (value) => {
-    if (!Number.isFinite(value)) return;
+  const send = (text) => {
+    const value = Number(text);
+    if (String(text).trim() === "" || !Number.isFinite(value)) return; // `release` restores it
     const inside = Math.min(model.get("high"), Math.max(model.get("low"), value));
     model.set("value", Number(inside.toPrecision(6)));
     model.save_changes();
@@ -58,7 +60,7 @@ function render({ model, el }) {
     const value = Number(range.value);
     send(model.get("logarithmic") ? Number((10 ** value).toPrecision(2)) : value);
   });
-  number.addEventListener("change", () => send(Number(number.value)));
+  number.addEventListener("change", () => send(number.value));
   range.addEventListener("pointerdown", () => (busy = range));
   number.addEventListener("input", () => (busy = number));
   const release = () => {
@@ -69,7 +71,9 @@ function render({ model, el }) {
   for (const box of [range, number]) {
     for (const name of ["change", "blur"]) box.addEventListener(name, release);
   }
-  const names = ["label", "low", "high", "step", "logarithmic"].map((part) => `change:${part}`);
+  const names = ["label", "low", "high", "step", "logarithmic", "disabled"].map(
+    (part) => `change:${part}`,
+  );
   model.on("change:value", show);
   for (const part of names) model.on(part, describe);
   describe();
