@@ -68,6 +68,7 @@ _OTTT, _BPTT = _plain("ottt_a"), _plain("bptt")
 # The other of two rules that a theorem calls equal is the stricter reference: no shared path.
 _TWIN = {
     "bptt": ("bptt", _BPTT),
+    "sltt": ("sltt", _plain("sltt")),
     "ottt_a": ("ottt_a", _OTTT),
     "ottt_o": ("ottt_a", _OTTT),
     "saf_e": ("ottt_a", _OTTT),

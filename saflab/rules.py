@@ -1,4 +1,4 @@
-"""The six training rules, one row each, and how a network runs under a rule."""
+"""The seven training rules, one row each, and how a network runs under a rule."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ class Rule:
             (with their trace), see docs/theory.md.
         chunk: Time steps per backward pass, for graph "step" and update "sequence"; gradients do
             not depend on it, and with 1 memory does not grow with T.
+        form: How SAF-E follows weights that move at every step, for update "step": "recursive"
+            (Û[t] = λÛ[t−1] + W[t] s_in[t] + b[t]: equal to OTTT_O) or "closed"
+            (Û[t] = W[t] â_in[t] + Λ[t] b[t]: the history is evaluated anew with the new weights).
+        backward_steps: K, the number of steps, drawn at random, that a backward pass is made for,
+            for graph "step"; None makes one for every step.
 
     Raises:
         ValueError: If the fields do not fit together.
@@ -42,6 +47,8 @@ class Rule:
     surrogate: str | None = None
     trace: str = "official"
     chunk: int = 1
+    form: str = "recursive"
+    backward_steps: int | None = None
 
     def __post_init__(self) -> None:
         if self.update not in ("sequence", "step"):
@@ -57,12 +64,31 @@ class Rule:
             raise ValueError(
                 f"Expected chunk ≥ 1, and 1 with update='step', but found {self.chunk}."
             )
+        if self.form not in ("recursive", "closed"):
+            raise ValueError(f"Expected form 'recursive' or 'closed', but found {self.form!r}.")
+        if self.backward_steps is not None:
+            _check_backward_steps(self)
+
+
+def _check_backward_steps(rule: Rule) -> None:
+    if rule.graph != "step" or rule.chunk > 1 or rule.update == "step":
+        raise ValueError(
+            f"Expected backward_steps with a rule whose gradient is a sum over steps, chunk 1 and "
+            f"update 'sequence', but found {rule.name!r}, chunk {rule.chunk} and update "
+            f"{rule.update!r}. Use sltt, ottt_a or saf_e."
+        )
+    if not isinstance(rule.backward_steps, int) or rule.backward_steps < 1:
+        raise ValueError(
+            f"Expected at least one backward step, but found {rule.backward_steps!r}. Use e.g. 2, "
+            "or None for all."
+        )
 
 
 RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
         Rule(name="bptt", title="BPTT", carrier="spikes", graph="time"),
+        Rule(name="sltt", title="SLTT", carrier="spikes", graph="step"),
         Rule(name="ottt_a", title="OTTT_A", carrier="trace", graph="step"),
         Rule(name="ottt_o", title="OTTT_O", carrier="trace", graph="step", update="step"),
         Rule(name="saf_e", title="SAF-E", carrier="accumulation", graph="step"),
@@ -111,10 +137,11 @@ class Mode(NamedTuple):
     """How a network runs.
 
     Args:
-        carrier: What crosses a synapse, as in `Rule`.
+        carrier: What crosses a synapse, as in `Rule`, or "increment" (SAF-E's recursive form).
         trace: Gradient of biases and input: "official" or "full", see `Network.forward`.
         surrogate: Surrogate in place of that of the network, or None.
         detach_reset: For "spikes": no gradient through the reset.
+        online: For "spikes": no gradient through time at all (SLTT).
         fused: For "trace": value and gradient in one forward pass instead of two.
         impl: Implementation of the time loop.
         generator: Source of dropout masks; None is PyTorch's global one.
@@ -127,6 +154,7 @@ class Mode(NamedTuple):
     fused: bool = True
     impl: str = "auto"
     generator: Generator | None = None
+    online: bool = False
 
 
 def mode_of(
@@ -157,11 +185,14 @@ def mode_of(
     rule = get_rule(rule, trace=trace)
     # Rates are measured on a run with spikes and traces.
     carrier = "trace" if rule.carrier == "rate" else rule.carrier
+    if carrier == "accumulation" and rule.update == "step" and rule.form == "recursive":
+        carrier = "increment"
     if surrogate is None and rule.carrier != "rate":
         surrogate = rule.surrogate
-    if surrogate == "clamp" and carrier != "accumulation":
+    if surrogate == "clamp" and rule.carrier != "accumulation":
         raise ValueError(
             f"Expected a surrogate of u − V for the rule {rule.name!r}, but found 'clamp'. "
             "Use it with saf_e or saf_f, or choose 'sigmoid'."
         )
-    return Mode(carrier, rule.trace, surrogate, detach_reset, fused, impl)
+    online = rule.carrier == "spikes" and rule.graph == "step"
+    return Mode(carrier, rule.trace, surrogate, detach_reset, fused, impl, online=online)

@@ -8,20 +8,20 @@ import pytest
 import torch
 from PIL import Image
 
-if TYPE_CHECKING:
-    from saflab.data.dataset import Dataset
-    from saflab.training.config import TrainConfig
+if not torch.cuda.is_available():
+    # Read when Triton is imported, so before anything of saflab can do that.
+    os.environ["TRITON_INTERPRET"] = "1"
 
+from saflab.data.dataset import Dataset
+from saflab.data.images import digits
+from saflab.training.config import TrainConfig
+
+torch.set_num_threads(1)
 # Where results depend on how a processor rounds: run as on older ones too, by `make processors`.
 ROUNDING = (
     "analysis/", "figures/", "network/", "ops/", "interop/test_nir.py", "test_neurons.py",
     "training/test_pretrained.py", "training/test_training.py",
 )  # fmt: skip
-
-torch.set_num_threads(1)
-if not torch.cuda.is_available():
-    # Read when Triton is imported, which saflab does: fixtures import from it, not this module.
-    os.environ["TRITON_INTERPRET"] = "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -79,7 +79,7 @@ def _train(network: Network, data: Dataset, inputs: Inputs) -> None:
             _round(parameters, fine)
             network.zero_grad()
             x, y = inputs(data.train_images[index]), data.train_labels[index]
-            for _ in sequence(network, x, y, get_rule("saf_e", chunk=STEPS)):
+            for _ in sequence(network, x, y, rule):
                 pass
             for value, parameter in zip(fine, parameters, strict=True):
                 value.grad = parameter.grad

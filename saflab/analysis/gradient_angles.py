@@ -58,18 +58,20 @@ def gradient_angle(
 
 
 def step_gradients(
-    network: Network, x: Tensor, y: Tensor, lr: float
+    network: Network, x: Tensor, y: Tensor, lr: float, form: str = "closed"
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return SAF-E's and OTTT's gradients at t = 1…T as vectors, with an update at every t.
 
-    Both start from the weights of `network` and take a step of size `lr` after every t. SAF
-    re-evaluates the history with the new weights, OTTT's membrane potential keeps the old ones.
+    Both start from the weights of `network` and take a step of size `lr` after every t. SAF's
+    closed form re-evaluates the history with the new weights, while OTTT's membrane potential
+    keeps the old ones; the recursive form keeps them too, and stays equal to OTTT.
 
     Args:
         network: Left as it is.
         x: Encoded input, shape (T, B, *features).
         y: Class indices, shape (B,).
         lr: Learning rate ≥ 0.
+        form: Of SAF-E, "closed" or "recursive".
     """
     found: list[list[Tensor]] = []
     moving = copy.deepcopy(network)
@@ -78,7 +80,7 @@ def step_gradients(
         moving.load_state_dict(network.state_dict())
         moving.zero_grad()
         found.append([])
-        for _ in sequence(moving, x, y, get_rule(rule, update="step")):
+        for _ in sequence(moving, x, y, get_rule(rule, update="step", form=form)):
             learnt = [(p, p.grad) for p in weights if p.grad is not None]
             found[-1].append(torch.cat([grad.flatten() for _, grad in learnt]))
             for p, grad in learnt:
@@ -87,7 +89,9 @@ def step_gradients(
     return found[0], found[1]
 
 
-def step_angles(network: Network, x: Tensor, y: Tensor, lr: float) -> list[float]:
+def step_angles(
+    network: Network, x: Tensor, y: Tensor, lr: float, form: str = "closed"
+) -> list[float]:
     """Return the angle in degrees between SAF-E's and OTTT's gradient at t = 1…T.
 
     Args:
@@ -95,8 +99,9 @@ def step_angles(network: Network, x: Tensor, y: Tensor, lr: float) -> list[float
         x: Encoded input, shape (T, B, *features).
         y: Class indices, shape (B,).
         lr: Learning rate ≥ 0 of the step that both take after every t.
+        form: Of SAF-E, "closed" or "recursive".
     """
-    return [angle(a, b) for a, b in zip(*step_gradients(network, x, y, lr), strict=True)]
+    return [angle(a, b) for a, b in zip(*step_gradients(network, x, y, lr, form), strict=True)]
 
 
 def credit(train: Tensor, p: LIFParams, *, detach_reset: bool = False) -> dict[str, Tensor]:

@@ -19,7 +19,16 @@ from saflab.neurons import LIFParams, rescale, total_weight
 from saflab.ops import scan
 from saflab.rules import Mode
 
-__all__ = ["Accumulation", "Carrier", "Rate", "Signal", "Spikes", "Trace", "carrier_of"]
+__all__ = [
+    "Accumulation",
+    "Carrier",
+    "Increment",
+    "Rate",
+    "Signal",
+    "Spikes",
+    "Trace",
+    "carrier_of",
+]
 
 
 class Signal(NamedTuple):
@@ -119,7 +128,7 @@ class Carrier:
 
 
 class Spikes(Carrier):
-    """Spikes s[t] cross; the gradient runs through time (BPTT)."""
+    """Spikes s[t] cross; the gradient runs through time (BPTT), or not at all (SLTT)."""
 
     form = "lif"
 
@@ -132,13 +141,20 @@ class Spikes(Carrier):
         return Signal(x)
 
     def fire(self, current: Tensor, state: Any) -> tuple[Signal, Any]:
-        """Return s[t]."""
-        spikes, state = self._scan(current, state)
-        return Signal(spikes), state
+        """Return s[t]; online, step t sees the state before as a constant."""
+        if not self.mode.online:
+            spikes, state = self._scan(current, state)
+            return Signal(spikes), state
+        outs = []
+        for now in current.split(1):
+            spikes, state = self._scan(now, state)
+            outs.append(spikes)
+            state = type(state)(*(x.detach() for x in state))
+        return Signal(outs[0] if len(outs) == 1 else torch.cat(outs)), state
 
     def keep(self, signal: Signal) -> Signal:
         """Return the signal with its graph: feedback is part of the gradient through time."""
-        return signal
+        return signal.detach() if self.mode.online else signal
 
 
 class Trace(Carrier):
@@ -185,6 +201,32 @@ class Accumulation(Carrier):
         return torch.stack(out), before
 
 
+class Increment(Carrier):
+    """Increments of accumulations cross: SAF-E's recursive form, right while the weights move.
+
+        Û[t] = λ·Û[t−1] + W[t] (â_in[t] − λ·â_in[t−1]) + b[t]
+
+    What crosses, â[t] − λ·â[t−1], is s[t]; the gradient is taken at â[t]. A population keeps
+    â[t] and Û[t], one tensor more than the closed form.
+    """
+
+    form = "saf"
+
+    def enter(self, x: Tensor, accumulated: Tensor) -> Signal:
+        """Return x[t], with the gradient at x̂[t] (full trace) or at x[t] (official)."""
+        return Signal(x, accumulated if self.mode.trace == "full" else None)
+
+    def fire(self, current: Tensor, state: Any) -> tuple[Signal, Any]:
+        """Return s[t], with the gradient at â[t]; one step at a time."""
+        before, potential = (None, None) if state is None else state
+        if potential is not None:
+            current = current + self.neuron.decay * potential
+        accumulation, after = self._scan(current, before)
+        old = 0.0 if before is None else self.neuron.decay * before.a
+        spikes = (accumulation.detach() - old).to(accumulation.dtype)
+        return Signal(spikes, accumulation), (after, current.detach())
+
+
 class Rate(Carrier):
     """Firing rates a[T] cross; the gradient is that of the clamp network (Spike Representation).
 
@@ -215,6 +257,7 @@ _CARRIERS: dict[str, type[Carrier]] = {
     "spikes": Spikes,
     "trace": Trace,
     "accumulation": Accumulation,
+    "increment": Increment,
     "rate": Rate,
 }
 

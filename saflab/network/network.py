@@ -168,7 +168,8 @@ class Network(nn.Module):
         _check_input(x, mode)
         for ready, masks in zip(prepared, state.masks, strict=True):
             ready.masks, ready.generator = masks, mode.generator
-        parts = x.split(1) if self.fed_back else (x,)
+        one_by_one = self.fed_back or mode.carrier == "increment"
+        parts = x.split(1) if one_by_one else (x,)
         outs = [self._advance(part, state, mode, prepared, observe) for part in parts]
         return outs[0] if len(outs) == 1 else torch.cat(outs), state
 

@@ -1,11 +1,13 @@
-"""OTTT against an implementation that we did not write: SpikingJelly 2.0's own vgg11."""
+"""OTTT and SLTT against implementations that we did not write: SpikingJelly 2.0's."""
+
+import math
 
 import pytest
 import torch
 
 from saflab.data.encoders import constant
 from saflab.gradients import loss_fn, sequence
-from saflab.models import vgg11
+from saflab.models import mlp, vgg11
 from saflab.rules import mode_of
 
 
@@ -82,3 +84,35 @@ def test_ottt_gradients_of_vgg11_agree_weight_for_weight(pair):
             assert grad.abs().max() > 0, name
             error = (own.grad.flatten() - grad.flatten()).abs().max() / grad.abs().max()
             assert error < 1e-8, f"{rule} {name}: {error:.1e}"
+
+
+def test_sltt_gradients_agree_with_their_neuron():
+    pytest.importorskip("spikingjelly.activation_based")
+    from spikingjelly.activation_based import neuron, surrogate
+
+    torch.manual_seed(0)
+    ours = mlp((6,), 4, (9, 7)).double()
+    for synapse in ours.synapses:
+        synapse.layer.gain = None  # their layers are not standardised
+    for p in ours.parameters():
+        torch.nn.init.normal_(p, 0.1, 0.6)
+    layers = []
+    for synapse in ours.synapses:
+        linear = torch.nn.Linear(*reversed(synapse.layer.weight.shape)).double()
+        factor = math.prod(m.factor for m in synapse.before if hasattr(m, "factor"))
+        with torch.no_grad():
+            linear.weight.copy_(synapse.layer.weight * factor)
+            linear.bias.copy_(synapse.layer.bias)
+        layers += [linear, neuron.SLTTLIFNode(
+            tau=2.0, decay_input=False, v_reset=None,
+            surrogate_function=surrogate.Sigmoid(alpha=4.0))]  # fmt: skip
+    theirs = torch.nn.Sequential(*layers[:-1])
+    x, y, steps = torch.rand(5, 6, dtype=torch.float64), torch.randint(4, (5,)), 6
+    for _ in range(steps):
+        (loss_fn(theirs(x), y) / steps).backward()
+    list(sequence(ours, constant(x, steps), y, "sltt"))
+    for own, their in zip(ours.synapses, theirs[::2], strict=True):
+        factor = math.prod(m.factor for m in own.before if hasattr(m, "factor"))
+        torch.testing.assert_close(own.layer.weight.grad, their.weight.grad * factor)
+        torch.testing.assert_close(own.layer.bias.grad, their.bias.grad)
+        assert their.weight.grad.abs().max() > 0

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from saflab.analysis.theorems import random_network
+from saflab.analysis.random_networks import random_network
 from saflab.gradients import sequence
 from saflab.rules import RULES
 from saflab.training import checkpoints, distributed
