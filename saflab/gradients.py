@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saflab import machine
-from saflab.network.carriers import Signal
 from saflab.network.network import Network, require_finite_input
 from saflab.network.prepared import Held
+from saflab.network.signals import Signal
 from saflab.neurons import accumulate, total_weight
 from saflab.rules import Mode, Rule, get_rule, mode_of
 

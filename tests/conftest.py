@@ -1,5 +1,7 @@
 """Shared fixtures: one thread for speed of small networks, and a folder of real images."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 
@@ -13,7 +15,6 @@ if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
 from saflab.data.dataset import Dataset
-from saflab.data.images import digits
 from saflab.training.config import TrainConfig
 
 torch.set_num_threads(1)
@@ -34,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def few() -> Dataset:
     """A hundred digits to train on, fifty to test."""
+    from saflab.data import Dataset, digits
+
     data = digits()
     return Dataset(
         name="few digits",
@@ -48,6 +51,8 @@ def few() -> Dataset:
 
 @pytest.fixture
 def small() -> TrainConfig:
+    from saflab.training import TrainConfig
+
     return TrainConfig(
         model="mlp", channels=(16,), epochs=2, batch=20, steps=3, device="cpu", lr=0.05
     )

@@ -6,14 +6,14 @@ readout follows, and what is kept for the next step. `Network` does the wiring a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from saflab.network.prepared import Prepared
+from saflab.network.signals import Signal
 from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams, rescale, total_weight
 from saflab.ops import scan
@@ -24,30 +24,10 @@ __all__ = [
     "Carrier",
     "Increment",
     "Rate",
-    "Signal",
     "Spikes",
     "Trace",
     "carrier_of",
 ]
-
-
-class Signal(NamedTuple):
-    """What crosses a synapse, each of shape (C, B, *features).
-
-    Args:
-        value: What the next population receives.
-        path: Where the gradient is taken instead, or None if it is taken at the value.
-        constant: The same at all C steps; `value` then holds it once, as (1, B, *features).
-    """
-
-    value: Tensor
-    path: Tensor | None = None
-    constant: bool = False
-
-    def detach(self) -> Signal:
-        """Return the signal without its graph."""
-        path = None if self.path is None else self.path.detach()
-        return Signal(self.value.detach(), path, self.constant)
 
 
 class Carrier:
@@ -282,25 +262,3 @@ def _accumulate_input(x: Tensor, before: Tensor | None, decay: float) -> Tensor:
         before = now if before is None else decay * before + now
         out.append(before)
     return torch.stack(out)
-
-
-def total_current(parts: Sequence[Tensor], target: int) -> Tensor:
-    """Return the sum of the currents into a population.
-
-    Raises:
-        ValueError: If there is none, or shapes differ.
-    """
-    if not parts:
-        raise ValueError(
-            f"Expected population {target} to receive input at the first step, but found "
-            "feedback only. Add a connection from an earlier population."
-        )
-    total = parts[0]
-    for part in parts[1:]:
-        if part.shape != total.shape:
-            raise ValueError(
-                f"Expected connections to one population to give one shape, but found "
-                f"{tuple(total.shape)} and {tuple(part.shape)}. Pool or pad one of them."
-            )
-        total = total + part
-    return total

@@ -16,13 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from saflab import machine
-from saflab.network.carriers import (
-    Carrier,
-    Signal,
-    carrier_of,
-    total_current,
-)
+from saflab.network.carriers import Carrier, carrier_of
 from saflab.network.prepared import Prepared
+from saflab.network.signals import Signal, total_current
 from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams
 from saflab.ops import choose

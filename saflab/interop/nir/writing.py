@@ -40,7 +40,7 @@ def to_nir(network: Network, shape: Shape, metadata: dict[str, Any] | None = Non
     """
     nir = nir_package()
     for name, parameter in network.named_parameters():
-        check_finite(name, _array(parameter))
+        check_finite(name, parameter.detach().cpu().numpy())
     check_finite("metadata", metadata or {})
     shapes = _population_shapes(network, shape)
     nodes: dict[str, Any] = {"input": nir.Input(input_type={"input": np.array(shape)})}
