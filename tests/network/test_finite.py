@@ -79,7 +79,9 @@ def test_a_nan_in_a_hidden_weight_does_not_train(few, small):
     with torch.no_grad():
         net.synapses[1].layer.weight[3, 4] = math.nan
     before = [p.clone() for p in net.parameters()]
-    with pytest.raises(ValueError, match=r"finite numbers in synapses\.1\.layer\.weight, but found NaN"):
+    with pytest.raises(
+        ValueError, match=r"finite numbers in synapses\.1\.layer\.weight, but found NaN"
+    ):
         list(fit(small, few, model=net))
     for one, other in zip(net.parameters(), before, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
@@ -192,7 +194,9 @@ def test_an_export_names_the_tensor():
     net = network()
     with torch.no_grad():
         net.synapses[1].layer.weight[0, 0] = math.nan
-    with pytest.raises(ValueError, match=r"finite numbers in synapses\.1\.layer\.weight, but found NaN"):
+    with pytest.raises(
+        ValueError, match=r"finite numbers in synapses\.1\.layer\.weight, but found NaN"
+    ):
         to_nir(net, (4,))
     wide = network().double()
     with torch.no_grad():
