@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from collections.abc import Sequence
 
 from benchmarks import summary
+from saflab.cli.arguments import Parser, at_least
 
 __all__ = ["main"]
 
@@ -34,9 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     step.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     step.add_argument("--all", action="store_true", help="both precisions, then the report")
     step.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
-    step.add_argument("--batch", type=int, help="images per step (CPU 16, GPU 128)")
-    step.add_argument("--steps", type=int, default=6, help="T")
-    step.add_argument("--rounds", type=int, default=5, help="interleaved rounds of timing")
+    step.add_argument(
+        "--batch", type=at_least(1), metavar="N", help="images per step (CPU 16, GPU 128)"
+    )
+    step.add_argument("--steps", type=at_least(1), default=6, metavar="N", help="T")
+    step.add_argument(
+        "--rounds", type=at_least(1), default=5, metavar="N", help="interleaved rounds of timing"
+    )
     step.add_argument("--rows", nargs="+", help="names of rows; default all")
     step.add_argument("--no-memory", action="store_true", help="leave out peak memory")
 
@@ -62,7 +68,11 @@ def _step(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if options.what == "step":
-        return _step(options)
+        try:
+            return _step(options)
+        except ValueError as error:
+            print(f"benchmarks: {error}", file=sys.stderr)
+            return 2
     run = importlib.import_module(f"benchmarks.{options.what}").run
     status = run(root=options.root) if options.what in ROOTED else run()
     return status if isinstance(status, int) else 0
@@ -70,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one benchmark; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = Parser(prog="python -m benchmarks", description=__doc__)
     configure(parser)
     options = parser.parse_args(arguments)
     status = _run(options)

@@ -2,6 +2,10 @@
 
 import sys
 
-from saflab.cli import main
+try:
+    from saflab.cli import main
 
-sys.exit(main())
+    status = main()
+except KeyboardInterrupt:  # before `main` handles it
+    status = 130
+sys.exit(status)

@@ -136,6 +136,7 @@ def _checked(
     network: Network, x: Tensor, y: Tensor, rule: str | Rule, mode: Mode | None, mse: float
 ) -> _Batch:
     rule = get_rule(rule)
+    _check_types(network, x, y)
     _check_batch(x, y)
     return _Batch(network, x, y, rule, mode or mode_of(rule), mse)
 
@@ -183,10 +184,25 @@ def _check_batch(x: Tensor, y: Tensor) -> None:
     if y.dtype != torch.int64 or (seen and int(y.min()) < 0):
         raise ValueError(
             f"Expected class indices ≥ 0 in int64, but found {y.dtype}"
-            f"{f' from {int(y.min())} on' if seen else ''}. Number the classes from 0."
+            f"{f' from {int(y.min())} on' if seen else ''}. Number the classes from 0 and use "
+            "y.long()."
         )
     if not machine.on_gpu(x.device):
         require_finite_input(x)
+
+
+def _check_types(network: object, x: object, y: object) -> None:
+    if not isinstance(network, Network):
+        raise ValueError(
+            f"Expected a saflab.Network, but found {type(network).__name__}. Pass the network "
+            "itself, neither compiled nor wrapped."
+        )
+    for name, value in (("x", x), ("y", y)):
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f"Expected a tensor for {name}, but found {type(value).__name__}. Use "
+                f"torch.as_tensor({name})."
+            )
 
 
 def _backward(loss: Tensor, *, retain: bool = False) -> None:

@@ -15,7 +15,7 @@ import torch
 
 from saflab.data import images as data
 from saflab.training.config import TrainConfig
-from saflab.training.events import EpochEnd, RunEnd, StepEnd
+from saflab.training.events import Controls, EpochEnd, RunEnd, StepEnd
 from saflab.training.fit import fit
 from saflab.widgets import LiveTrainer
 from tools.waiting import wait_until as until
@@ -77,7 +77,7 @@ def test_step_after_step_without_growth(tmp_path):
     config = TrainConfig(model="mlp", channels=(16,), batch=4, epochs=-(-STEPS // 30), steps=3,
                          lr=0.01, device="cpu")  # fmt: skip
     curve, last = [], None
-    for event in fit(config, few, out=tmp_path, save_every=1.0):
+    for event in fit(config, few, out=tmp_path, controls=Controls(save_every=1.0)):
         if isinstance(event, StepEnd) and event.step % (STEPS // 10) == 0:
             curve.append((event.step, census()))
         last = event if isinstance(event, EpochEnd | RunEnd) else last

@@ -24,9 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from saflab.files import write
+from saflab.files import BusyError, locked, write
 from saflab.machine import optional
 
 __all__ = [
@@ -154,16 +152,14 @@ def _copy_lab(source: Path, target: Path) -> None:
 @contextlib.contextmanager
 def lock(course: Course) -> Iterator[None]:
     """Let one command at a time change the course; the system frees it when the process ends."""
-    path = course.folder / ".saflab" / "lock"
-    path.parent.mkdir(exist_ok=True)
-    try:
-        alone = FileLock(path).acquire(timeout=0)
-    except Timeout:
-        raise ValueError(
-            "Expected to work alone, but found another `saflab class` at work in this course. "
-            "Wait until it has ended."
-        ) from None
-    with alone:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(course.folder / ".saflab" / "lock", wait=False))
+        except BusyError:
+            raise ValueError(
+                "Expected to work alone, but found another `saflab class` at work in this course. "
+                "Wait until it has ended."
+            ) from None
         yield
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
+import signal
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
 import saflab
+from saflab.cli.arguments import Parser
+from saflab.cli.output import careful_output
+from saflab.cli.signals import interruptible
 
 __all__ = ["COMMANDS", "main"]
 
@@ -32,7 +35,7 @@ def _module(name: str) -> ModuleType:
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="saflab",
         description="Train spiking neural networks by spike accumulation forwarding (SAF).",
         epilog="Start with `saflab lab` (the course) or `saflab train` (under two minutes).",
@@ -47,20 +50,68 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    chosen = next((a for a in arguments if a in COMMANDS), None)
-    options = _parser(chosen).parse_args(arguments)
+    """Run the command line and return its exit status.
+
+    0: done; 1: a check failed, or output was lost; 2: refused, and nothing was changed; 128 + n:
+    ended by signal n.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    with careful_output() as out:
+        try:
+            status = _run(arguments)
+        except SystemExit as stop:  # argparse: --help, or a refusal
+            out.flush()
+            if out.error is None or stop.code:
+                raise
+            status = 0
+        out.flush()
+        if out.error is None:
+            return status
+        if not isinstance(out.error, BrokenPipeError):  # else the reader, e.g. `head`, saw enough
+            print(
+                f"saflab: Expected to print, but found that standard output cannot be written "
+                f"({out.error}). The command itself ended with status {status}.",
+                file=sys.stderr,
+            )
+        return status or 1
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command; return its exit status, with a line on standard error if it is refused."""
     try:
-        return _module(options.command).run(options)
+        with interruptible():
+            chosen = next((a for a in arguments if a in COMMANDS), None)
+            options = _parser(chosen).parse_args(arguments)
+            options.arguments = arguments
+            return _module(options.command).run(options)
+    except KeyboardInterrupt as error:
+        number = getattr(error, "number", signal.SIGINT)
+        text = getattr(error, "text", "") or f"ended by {signal.Signals(number).name}."
+        print(f"\nsaflab: {text}", file=sys.stderr)
+        return 128 + number
     except ValueError as error:
-        print(f"saflab: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "\nsaflab: stopped. Go on with the same command (train: and --resume).", file=sys.stderr
+        message = str(error)
+    except OSError as error:
+        message = (
+            f"Expected to read and write files, but found {error.strerror or error} "
+            f"({str(error.filename)[:200]}). Check the path, its permissions and the free space."
         )
-        return 130
+    except (MemoryError, RuntimeError) as error:
+        if not _is_memory(error):
+            raise
+        message = (
+            f"Expected enough memory, but found too little ({_first_line(error)}). "
+            "Use a smaller network (--channels), --batch, --steps or --limit."
+        )
+    print(f"saflab: {message}", file=sys.stderr)
+    return 2
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+
+
+def _is_memory(error: Exception) -> bool:
+    """Return whether an error says that memory is short; PyTorch on the CPU has no type for it."""
+    words = ("allocate memory", "out of memory", "storage size calculation overflowed")
+    return isinstance(error, MemoryError) or any(w in str(error).lower() for w in words)

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from saflab.classroom.sandbox.walls import Limits, Sandbox
+from saflab.cli.arguments import at_least, path
 
 __all__ = ["configure", "run"]
 
@@ -31,28 +32,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
         if lab:
             added.add_argument("lab", nargs=lab, metavar="LAB", help="for example lab1")
         if name != "init":
-            added.add_argument("--course", default=".", help="folder of the course (default: .)")
+            added.add_argument(
+                "--course", default=".", type=path, help="folder of the course (default: .)"
+            )
         return added
 
     init = action("init", "make the folder of a course", None)
-    init.add_argument("folder")
-    init.add_argument("--labs", help="folder of the sources (default: instructor/labs)")
+    init.add_argument("folder", type=path, help="folder to make")
+    init.add_argument("--labs", type=path, help="folder of the sources (default: instructor/labs)")
     action("release", "make what students get: release/LAB/", "+")
     grade = action("grade", "grade submitted/STUDENT/LAB/, each in a sandbox of its own", "?")
-    grade.add_argument("--from", dest="source", help="take over submissions from this folder first")
-    grade.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="sandboxes at once")
-    grade.add_argument("--data", help="folder with CIFAR-10 for the labs (default: digits)")
+    grade.add_argument(
+        "--from", dest="source", type=path, help="take over submissions from this folder first"
+    )
+    grade.add_argument("--jobs", type=at_least(1, 1024), default=os.cpu_count() or 1, metavar="N",
+                       help="sandboxes at once")  # fmt: skip
+    grade.add_argument(
+        "--data", type=path, help="folder with CIFAR-10 for the labs (default: digits)"
+    )
     grade.add_argument("--again", action="store_true", help="also what has not changed")
     unsafe = "without isolation: only for submissions that you would run yourself"
     grade.add_argument("--unsafe", action="store_true", help=unsafe)
     grade.add_argument("--check", action="store_true", help="only say whether isolation works here")
     usual = Limits()
     for name, text in _LIMITS.items():
-        option, value = f"--{name.replace('_', '-')}", getattr(usual, name)
-        grade.add_argument(option, type=int, default=value, help=f"{text} (default: %(default)s)")
+        grade.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=at_least(1),
+            default=getattr(usual, name),
+            metavar="N",
+            help=f"{text} (default: %(default)s)",
+        )
     action("feedback", "write feedback/STUDENT/LAB/LAB.html", "+")
     export = action("export", "write grades as CSV", "*")
-    export.add_argument("--to", default="grades.csv", help="file (default: grades.csv)")
+    export.add_argument("--to", type=path, default="grades.csv", help="file (default: grades.csv)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,10 +103,17 @@ def _init(options: argparse.Namespace) -> int:
     from saflab.classroom.labs import folder as sources
 
     labs = Path(options.labs) if options.labs else sources()
+    _check_folder(options.folder)
     course, names = init(Path(options.folder), labs)
     print(f"{course.folder}: {', '.join(names)}. Next:")
     print(f"  cd {options.folder}\n  fill in students.csv\n  saflab class release {names[0]}")
     return 0
+
+
+def _check_folder(name: str) -> None:
+    folder = Path(name)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"Expected a folder, but found the file {name}. Choose another name.")
 
 
 def _check() -> int:
@@ -112,8 +132,6 @@ def _grade(course: object, options: argparse.Namespace) -> int:
     assert isinstance(course, Course)
     if options.lab is None:
         raise ValueError("Expected a lab, but found none. Run `saflab class grade lab1`.")
-    if options.jobs < 1:
-        raise ValueError(f"Expected --jobs of at least 1, but found {options.jobs}.")
     if options.source:
         for student, what in collect(course, options.lab, Path(options.source)).items():
             if what != "as before":
@@ -126,6 +144,8 @@ def _grade(course: object, options: argparse.Namespace) -> int:
         )
     limits = Limits(**{f.name: getattr(options, f.name) for f in fields(Limits)})
     data = Path(options.data).resolve() if options.data else None
+    if data and not data.is_dir():
+        raise ValueError(f"Expected a folder with data, but found none at {data}. Check --data.")
     total, fresh, troubled = len(submitted(course, options.lab)), 0, 0
     width = max((len(name) for name in submitted(course, options.lab)), default=0)
     setup = Sandbox(limits=limits, data=data, unsafe=options.unsafe)

@@ -7,16 +7,18 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from saflab.cli.arguments import path
+
 __all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("checkpoint", help="folder of a run, or its checkpoint.pt")
-    parser.add_argument("--rule", help="run as this rule does; bptt runs as LIF")
+    parser.add_argument("checkpoint", type=path, help="folder of a run, or its checkpoint.pt")
+    parser.add_argument("--rule", metavar="NAME", help="run as this rule does; bptt runs as LIF")
     parser.add_argument("--compare", action="store_true", help="SAF against LIF: count flips")
     parser.add_argument("--energy", action="store_true", help="operations and energy per image")
-    parser.add_argument("--root", help="folder with the data")
+    parser.add_argument("--root", type=path, metavar="FOLDER", help="folder with the data")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -24,9 +26,12 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate, and return the exit status."""
     from saflab.analysis.evaluation import compare, evaluate
     from saflab.data.catalogue import load
+    from saflab.rules import get_rule
     from saflab.training import checkpoints
     from saflab.training.checkpoints import inputs_of, network_of
 
+    if options.rule is not None:
+        get_rule(options.rule)
     content = checkpoints.load(options.checkpoint)
     config, model = network_of(content)
     data = load(content["data"], options.root, steps=config.steps, limit=1)

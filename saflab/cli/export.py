@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 
+from saflab.cli.arguments import path
+
 __all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("--nir", action="store_true", required=True, help="the only format yet")
-    parser.add_argument("checkpoint", help="folder of a run, or its checkpoint.pt")
-    parser.add_argument("out", help="file to write, e.g. network.nir")
+    parser.add_argument(
+        "--nir", action="store_true", required=True, help="the format, which has to be named"
+    )
+    parser.add_argument("checkpoint", type=path, help="folder of a run, or its checkpoint.pt")
+    parser.add_argument("out", type=path, help="file to write, e.g. network.nir")
 
 
 def run(options: argparse.Namespace) -> int:

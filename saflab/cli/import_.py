@@ -5,21 +5,26 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from saflab.cli.arguments import at_least, path, real
+
 __all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("--nir", action="store_true", required=True, help="the only format yet")
-    parser.add_argument("file", help="NIR file")
-    parser.add_argument("--out", default="runs/imported", help="folder for the checkpoint")
+    parser.add_argument("--nir", action="store_true", required=True, help="the format (required)")
+    parser.add_argument("file", type=path, help="NIR file")
+    parser.add_argument("--out", type=path, default="runs/imported", metavar="FOLDER",
+                        help="folder for the checkpoint (default: runs/imported)")  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
     parser.add_argument("--data", help="cifar10, cifar100, digits, nmnist, dvsgesture or "
                         "cifar10dvs (default: what the file says)")  # fmt: skip
-    parser.add_argument("--root", help="folder with the data")
-    parser.add_argument("--steps", type=int, help="T, also of recordings (default: the file's)")
+    parser.add_argument("--root", type=path, metavar="FOLDER", help="folder with the data")
+    parser.add_argument("--steps", type=at_least(1), metavar="N",
+                        help="T, also of recordings (default: the file's)")  # fmt: skip
     parser.add_argument("--encoder", help="default: what the file says, else constant")
-    parser.add_argument("--dt", type=float, help="seconds per step (default: the file's, or 1e-4)")
+    parser.add_argument("--dt", type=real, metavar="X",
+                        help="seconds per step (default: the file's, or 1e-4)")  # fmt: skip
     parser.add_argument(
         "--reset",
         default="as written",

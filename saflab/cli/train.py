@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import os
+import shlex
+import signal
+from collections.abc import Iterator
 from contextlib import redirect_stdout
-from dataclasses import MISSING, asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from saflab.cli.arguments import at_least, path, real, seed, whole
+from saflab.cli.signals import Interrupted, stopping
+
+if TYPE_CHECKING:
+    from saflab.data.dataset import Dataset
+    from saflab.training.config import TrainConfig
+    from saflab.training.events import Controls
 
 __all__ = ["configure", "run"]
 
@@ -34,7 +45,7 @@ _HELP = {
     "momentum": "momentum of SGD",
     "mse": "coefficient of the squared error in the loss",
     "seed": "seed of weights, order and augmentation",
-    "device": "auto, cpu or cuda",
+    "device": "auto, cpu, cuda or cuda:N",
     "precision": "float32 or bfloat16",
     "impl": "time loop: auto, reference, cpu or gpu (Triton)",
     "chunk": "time steps per backward pass (OTTT, SAF-E)",
@@ -44,39 +55,54 @@ _HELP = {
 QUICK: dict[str, Any] = {"limit": 5000, "channels": (16, 32, 64), "augmentation": False}
 
 
+_SEEDS = 10_000  # at most; each gets a folder
+
+
 def _add_config(parser: argparse.ArgumentParser) -> None:
     from saflab.training.config import TrainConfig
 
+    kinds = {int: whole, float: real}
     for field in fields(TrainConfig):
         flag, default = f"--{field.name.replace('_', '-')}", field.default
         if field.name == "augmentation":
-            parser.add_argument("--no-augmentation", dest="augmentation", action="store_false")
+            parser.add_argument("--no-augmentation", dest="augmentation", action="store_false",
+                                help="train on the images as they are")  # fmt: skip
         elif default is False:
             parser.add_argument(flag, action="store_true", help=_HELP[field.name])
         elif field.name == "channels":
-            parser.add_argument(flag, type=int, nargs="+", help=_HELP[field.name])
+            parser.add_argument(flag, type=whole, nargs="+", metavar="C", help=_HELP[field.name])
         else:
-            kind = str if default is None or default is MISSING else type(default)
+            kind = seed if field.name == "seed" else kinds.get(type(default), str)
             shown = "" if default is None else f" (default {default})"
-            parser.add_argument(flag, type=kind, default=default, help=_HELP[field.name] + shown)
+            parser.add_argument(
+                flag, type=kind, default=default, help=_HELP[field.name] + shown,
+                metavar={whole: "N", seed: "N", real: "X"}.get(kind, "NAME"),
+            )  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
     parser.description = DESCRIPTION
     _add_config(parser)
-    parser.add_argument("--tau", type=float, help="time constant in steps, in place of --decay")
-    parser.add_argument("--data", default="auto", help="auto, cifar10, cifar100, digits, or "
-                        "recordings: nmnist, dvsgesture, cifar10dvs")  # fmt: skip
-    parser.add_argument("--root", help="folder with the data (default: SAFLAB_DATA, ./data, …)")
-    parser.add_argument("--download", action="store_true", help="fetch the data if it is missing")
-    parser.add_argument("--limit", type=int, help="number of training images; 0 takes all")
-    parser.add_argument("--seeds", type=int, default=1, help="train N seeds, report mean ± sd")
-    parser.add_argument("--out", default="runs/latest", help="folder for checkpoint and log")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument(
-        "--save-every", type=float, default=30.0, help="seconds between checkpoints"
-    )
+    parser.add_argument("--tau", type=real, metavar="X",
+                        help="time constant in steps, in place of --decay")  # fmt: skip
+    parser.add_argument("--data", default="auto", metavar="NAME", help="auto, cifar10, cifar100, "
+                        "digits, or recordings: nmnist, dvsgesture, cifar10dvs")  # fmt: skip
+    parser.add_argument("--root", type=path, metavar="FOLDER",
+                        help="folder with the data (default: SAFLAB_DATA, ./data, …)")  # fmt: skip
+    parser.add_argument("--download", action="store_true", help="download missing data")
+    parser.add_argument("--limit", type=at_least(0), metavar="N",
+                        help="number of training images; 0 takes all")  # fmt: skip
+    parser.add_argument("--seeds", type=at_least(1, _SEEDS), default=1, metavar="N",
+                        help="train N seeds, report mean ± sd")  # fmt: skip
+    parser.add_argument("--out", type=path, metavar="FOLDER", help="folder for checkpoint and log "
+                        "(default: a new one in runs, to which runs/latest points)")  # fmt: skip
+    old = parser.add_mutually_exclusive_group()
+    old.add_argument("--resume", action="store_true",
+                     help="go on from the checkpoint in --out (default: runs/latest)")  # fmt: skip
+    old.add_argument("--overwrite", action="store_true", help="replace the run in --out")
+    parser.add_argument("--save-every", type=real, default=30.0, metavar="S",
+                        help="seconds between checkpoints (default 30)")  # fmt: skip
     parser.add_argument("--eval-last", action="store_true", help="test after the last epoch alone")
 
 
@@ -84,48 +110,69 @@ def run(options: argparse.Namespace) -> int:
     """Train, alone or as one of the processes of `torchrun`; return the exit status."""
     from saflab.training.distributed import launched, members
 
+    configs = _configs(options)
+    device = configs[0].torch_device()
     if not launched():
-        return _train(options)
-    from saflab.training.config import TrainConfig
-
-    with members(TrainConfig(device=options.device).torch_device()) as team:
+        return _train(configs, options)
+    with members(device) as team:
         if team.leads:
-            return _train(options)
+            return _train(configs, options)
         with open(os.devnull, "w", encoding="utf-8") as nothing, redirect_stdout(nothing):
-            return _train(options)
+            return _train(configs, options)
 
 
-def _train(options: argparse.Namespace) -> int:
-    from saflab.data.catalogue import load
+def _quick(options: argparse.Namespace) -> bool:
+    return options.limit is None and options.channels is None and options.model == "convnet"
+
+
+def _configs(options: argparse.Namespace) -> list[TrainConfig]:
+    """Return the configuration of each seed."""
     from saflab.training.config import TrainConfig
 
-    quick = options.limit is None and options.channels is None and options.model == "convnet"
-    limit = QUICK["limit"] if quick else (options.limit or None)
+    values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
+    values["tau"] = options.tau
+    if _quick(options):
+        values |= {name: QUICK[name] for name in ("channels", "augmentation")}
+    elif values["channels"] is not None:
+        values["channels"] = tuple(values["channels"])
+    seeds = range(options.seed, options.seed + options.seeds)
+    return [TrainConfig(**{**values, "seed": seed}) for seed in seeds]
+
+
+def _controls(options: argparse.Namespace) -> Controls:
+    from saflab.training.events import Controls
+
+    return Controls(
+        save_every=options.save_every, evaluate_all=not options.eval_last,
+        overwrite=options.overwrite,
+    )  # fmt: skip
+
+
+def _train(configs: list[TrainConfig], options: argparse.Namespace) -> int:
+    from saflab.data.catalogue import load
+
+    _controls(options)  # refuses numbers out of range before the data are read
+    resume, out = _folder(options)
+    limit = QUICK["limit"] if _quick(options) else (options.limit or None)
     data = load(
         options.data, options.root, steps=options.steps, download=options.download, limit=limit
     )
-    values = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
-    values["tau"] = options.tau
-    if quick:
-        values |= {name: QUICK[name] for name in ("channels", "augmentation")}
+    if _quick(options):
         print(
             f"Quick defaults: channels {QUICK['channels']} instead of (32, 64, 128), no "
             f"augmentation, at most {limit:,} training images. "
             "For more: --limit 0 --channels 32 64 128 --epochs 20."
         )
-    elif values["channels"] is not None:
-        values["channels"] = tuple(values["channels"])
     print(
         f"Data: {data.name}, {len(data.train_labels):,} training and "
         f"{len(data.test_labels):,} test images ({data.source})."
     )
-    if options.seeds < 1:
-        raise ValueError(f"Expected --seeds of at least 1, but found {options.seeds}.")
-    accuracies = []
-    for seed in range(options.seed, options.seed + options.seeds):
-        config = TrainConfig(**{**values, "seed": seed})
-        out = Path(options.out) if options.seeds == 1 else Path(options.out) / f"seed{seed}"
-        accuracies.append(_train_one(config, data, out, options))
+    with _made(out, configs[0].rule) as folder:
+        accuracies = []
+        for config in configs:
+            place = folder if len(configs) == 1 else folder / f"seed{config.seed}"
+            again = resume and (len(configs) == 1 or (place / "checkpoint.pt").exists())
+            accuracies.append(_train_one(config, data, place, options, resume=again))
     if len(accuracies) > 1:
         print(
             f"Test accuracy of the last epoch over {len(accuracies)} seeds: "
@@ -134,55 +181,94 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train_one(config: Any, data: Any, out: Path, options: argparse.Namespace) -> float:
-    from tqdm import tqdm
+def _folder(options: argparse.Namespace) -> tuple[bool, Path | None]:
+    """Return whether to resume, and the run's folder; None is a new one.
 
-    from saflab.training import checkpoints, fit
+    Raises:
+        CheckpointError: If there is nothing to resume from, or the folder holds a run.
+    """
     from saflab.training.distributed import team
-    from saflab.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+    from saflab.training.folders import LATEST, check_free, located, pointed
 
+    out = None if options.out is None else Path(options.out).expanduser()
     # After torchrun has replaced a process, all go on from the last checkpoint.
-    replaced = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
-    resume = options.resume or (replaced and (out / "checkpoint.pt").exists())
-    accuracy, bar = 0.0, None
-    events = fit(
-        config,
-        data,
-        out=out,
-        resume=resume,
-        save_every=options.save_every,
-        evaluate_all=not options.eval_last,
-    )
-    for event in events:
-        if isinstance(event, RunEnd):
-            accuracy = event.test_accuracy or 0.0
-        if not team().leads:
-            continue
-        checkpoints.append(
-            out / "log.jsonl",
-            json.dumps({"event": type(event).__name__, **asdict(event)}, ensure_ascii=False),
-            anew=isinstance(event, RunStart) and not resume,
-        )
-        if isinstance(event, RunStart):
-            print(
-                f"{config.rule} on {config.model}, T = {config.steps}, "
-                f"{event.parameters:,} parameters, seed {config.seed}, in {out}"
-                + (f", resumed at step {event.resumed_at}" if event.resumed_at else "")
-            )
-        elif isinstance(event, StepEnd):
-            bar = bar or tqdm(total=event.steps, initial=event.step - 1, unit="step", leave=False)
-            bar.update()
-            bar.set_postfix(loss=f"{event.loss:.3f}", acc=f"{event.accuracy:.2f}")
-        elif isinstance(event, EpochEnd):
-            if bar is not None:
-                bar.clear()
-            test = event.test_accuracy
-            shown = "" if test is None else f"test {100 * test:.2f} %, "
-            print(
-                f"epoch {event.epoch}: loss {event.loss:.4f}, train "
-                f"{100 * event.train_accuracy:.2f} %, {shown}{event.seconds:.1f} s",
-                flush=True,
-            )
-    if bar is not None:
-        bar.close()
+    if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0:
+        last = pointed(LATEST) if out is None else out
+        if (last / "checkpoint.pt").exists() or options.seeds > 1:
+            return True, last
+    if options.resume:
+        out = pointed(LATEST if out is None else out)
+        if options.seeds == 1:
+            out = located(out).parent
+        return True, out
+    if out is not None and not options.overwrite and team().leads:
+        check_free(out)
+    return False, out
+
+
+@contextlib.contextmanager
+def _made(out: Path | None, rule: str) -> Iterator[Path]:
+    """Yield `out`, or a new folder, which goes again if nothing is written to it."""
+    from saflab.training.distributed import team
+    from saflab.training.folders import LATEST, new_folder
+
+    if out is not None or not team().leads:
+        yield out or LATEST
+        return
+    folder = new_folder(rule)
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):  # not empty: it holds a run
+            folder.rmdir()
+            folder.parent.rmdir()
+
+
+def _train_one(
+    config: TrainConfig, data: Dataset, out: Path, options: argparse.Namespace, *, resume: bool
+) -> float:
+    """Train one seed and return its test accuracy; a signal saves and raises `Interrupted`."""
+    from saflab.cli.display import Display
+    from saflab.training import fit
+    from saflab.training.distributed import DistributedError, team
+    from saflab.training.events import RunEnd, RunStart
+    from saflab.training.folders import set_latest
+
+    controls, leads, accuracy = _controls(options), team().leads, 0.0
+    # Several processes cannot agree on a step at which to stop: the first stops, saves and leaves.
+    events = fit(config, data, out=out if leads or resume else None, controls=controls,
+                 resume=resume)  # fmt: skip
+    show = Display(config, out, resume=resume) if leads else None
+    with stopping(controls.stop if leads else _wait, at_once=team().size == 1) as received:
+        try:
+            with contextlib.closing(events):  # type: ignore[type-var]
+                for event in events:
+                    if isinstance(event, RunEnd):
+                        accuracy = event.test_accuracy or 0.0
+                    if show:
+                        show(event)
+                    if isinstance(event, RunStart) and leads and options.out is None and not resume:
+                        set_latest(out if options.seeds == 1 else out.parent)
+        except (KeyboardInterrupt, DistributedError) as error:
+            if isinstance(error, DistributedError) and not received:
+                raise
+            number = received[0] if received else signal.SIGINT
+            raise Interrupted(number, _how_to_go_on(out, options)) from None
+        finally:
+            if show:
+                show.close()
+    if received:
+        raise Interrupted(received[0], _how_to_go_on(out, options))
     return accuracy
+
+
+def _wait() -> None:
+    """Go on until the first process has saved and left."""
+
+
+def _how_to_go_on(out: Path, options: argparse.Namespace) -> str:
+    given = [a for a in options.arguments if a not in ("--overwrite", "--resume")]
+    if options.out is None:
+        given += ["--out", str(out if options.seeds == 1 else out.parent)]
+    command = shlex.join(["saflab", *given, "--resume"])
+    return f"stopped; the training so far is kept in {out}. Go on with:\n  {command}"

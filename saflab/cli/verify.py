@@ -1,16 +1,24 @@
-"""`saflab verify`: the table of `theory.verify`."""
+"""`saflab verify`: the table of `analysis.theorems.verify`."""
 
 from __future__ import annotations
 
 import argparse
+
+from saflab.cli.arguments import at_least
 
 __all__ = ["configure", "run"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's options."""
-    parser.add_argument("--cases", type=int, default=20, help="random networks per claim and kind")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--cases",
+        type=at_least(1),
+        default=20,
+        metavar="N",
+        help="random networks per claim and kind",
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the networks")
 
 
 def run(options: argparse.Namespace) -> int:

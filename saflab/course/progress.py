@@ -14,6 +14,8 @@ import json
 import os
 from pathlib import Path
 
+from saflab.files import append_line, locked
+
 __all__ = ["record", "solved", "state_file"]
 
 
@@ -36,23 +38,18 @@ def state_file() -> Path | None:
 def record(exercise: str) -> None:
     """Note that an exercise is solved. Never raises and never prints: a notebook calls it.
 
-    A line is one write to a file opened for appending, so two notebooks at once lose nothing.
+    Under a lock, so that two notebooks at once lose nothing.
     """
     with contextlib.suppress(Exception):
         path = state_file()
-        if path is None or exercise in solved(path):
+        if path is None:
             return
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        line = json.dumps({"exercise": exercise, "solved": now}) + "\n"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            # A line that a crash cut off stays alone: the next one starts on a new line.
-            size = os.fstat(handle).st_size
-            broken = size > 0 and path.read_bytes()[-1:] != b"\n"
-            os.write(handle, (("\n" if broken else "") + line).encode())
-        finally:
-            os.close(handle)
+        with locked(path.with_name(".progress.lock")):
+            if exercise in solved(path):
+                return
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            path.touch(mode=0o600)
+            append_line(path, json.dumps({"exercise": exercise, "solved": now}))
 
 
 def solved(path: Path | None = None) -> dict[str, str]:

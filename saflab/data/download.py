@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
-
 from saflab.data.dataset import DataError
+from saflab.files import temporary_folder
 
 __all__ = ["explain_read_errors", "fetch", "put_in_place", "unpacking"]
 
@@ -25,16 +22,12 @@ def unpacking(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: If `folder` cannot be written to.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock").acquire()
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    with lock:
-        for left in folder.glob(".unpacking-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=folder) as name:
-            yield Path(name)
+    with contextlib.ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(temporary_folder(folder))
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        yield temporary
 
 
 @contextlib.contextmanager

@@ -30,6 +30,11 @@ class _Neurons(nn.Module):
         self.impl = impl
 
     def _scan(self, kind: str, current: Tensor, state: NamedTuple | None, **rest: Any) -> Any:
+        if not isinstance(current, Tensor):
+            raise ValueError(
+                "Expected a tensor of currents (T, B, *features), but found "
+                f"{type(current).__name__}. Use torch.as_tensor(…)."
+            )
         if not machine.on_gpu(current.device):  # where to look would mean to wait
             remedy = "Check the input and the weights before this layer."
             require_finite("currents", [("the current", current)], remedy)

@@ -26,26 +26,30 @@ __all__ = ["Synapse"]
 _LINEAR = (nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Identity, Scale, SequenceDropout)
 _SUBSTITUTES: tuple[tuple[tuple[type[nn.Module], ...], str], ...] = (
     ((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AdaptiveMaxPool2d), "nn.AvgPool2d"),
-    ((nn.Dropout, nn.Dropout1d, nn.Dropout2d), "saflab.network.synapses.SequenceDropout"),
+    ((nn.Dropout, nn.Dropout1d, nn.Dropout2d), "saflab.network.SequenceDropout"),
     (
         (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm),
         "weight standardisation (standardised=True)",
     ),
-    ((nn.Linear,), "saflab.network.synapses.Linear"),
-    ((nn.Conv2d,), "saflab.network.synapses.Conv2d"),
 )
 
 
 def _refuse(module: nn.Module) -> None:
     name = type(module).__name__
     allowed = ", ".join(kind.__name__ for kind in (Linear, Conv2d, *_LINEAR))
+    if isinstance(module, nn.Linear | nn.Conv2d):
+        raise ValueError(
+            f"Expected a weight layer of saflab, but found torch.nn.{name}, whose bias cannot "
+            f"follow the accumulation. Use saflab.{name}(…) with the same sizes, or convert a "
+            "torch.nn model as a whole."
+        )
     for types, substitute in _SUBSTITUTES:
         if isinstance(module, types):
             raise ValueError(
                 f"Expected a time-invariant linear map between neurons, but found {name}, which "
                 f"does not commute with spike accumulation here. Use {substitute} instead."
             )
-    raise ValueError(f"Expected one of {allowed} between neurons, but found {name}.")
+    raise ValueError(f"Expected one of {allowed} between neurons, but found {name}. Use one.")
 
 
 # Modules that a synapse evaluates without a call of their `forward`.

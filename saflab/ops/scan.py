@@ -1,4 +1,4 @@
-"""One door to every implementation of the time loop."""
+"""Dispatch of `scan` to an implementation of the time loop."""
 
 from __future__ import annotations
 
@@ -105,6 +105,25 @@ def scan(
     >>> spikes.flatten().tolist()
     [0.0, 1.0, 0.0, 1.0]
     """
+    _check(kind, currents, p)
+    impl, dtype, wide = choose(impl, currents.device), currents.dtype, _wide(currents)
+    before = _state_before(kind, state, currents)
+    if impl == "gpu":
+        return _scan_gpu(kind, currents, before, p, start, detach_reset)
+    ops: Any = reference if impl == "reference" else cpu
+    currents = currents.to(wide)
+    if kind == "lif":
+        out, state = ops.lif(currents, before, p, detach_reset=detach_reset)
+    elif kind == "ottt":
+        (spikes, traces), state = ops.ottt(currents, before, p)
+        return (spikes.to(dtype), traces.to(dtype)), state
+    else:
+        totals = [total_weight(p.decay, start + c + 1) for c in range(currents.shape[0])]
+        out, state = ops.saf(currents, before, p, totals)
+    return out.to(dtype), state
+
+
+def _check(kind: str, currents: Tensor, p: LIFParams) -> None:
     if kind not in _STATES:
         raise ValueError(f"Expected a neuron in {kinds()}, but found {kind!r}.")
     if p.surrogate == "clamp" and kind != "saf":
@@ -121,27 +140,17 @@ def scan(
         raise ValueError(
             f"Expected floating-point currents, but found {currents.dtype}. Convert with .float()."
         )
-    impl, dtype, wide = choose(impl, currents.device), currents.dtype, _wide(currents)
+
+
+def _state_before(kind: str, state: NamedTuple | None, currents: Tensor) -> Any:
+    """Return the state before the first of the steps, in the type of the arithmetic."""
     before: Any = zero_state(kind, currents[0]) if state is None else state
     if before[0].shape != currents.shape[1:]:
         raise ValueError(
             f"Expected a state of shape {tuple(currents.shape[1:])}, but found "
             f"{tuple(before[0].shape)}. Start every new sequence or batch size with state=None."
         )
-    before = _STATES[kind](*(x.to(wide) for x in before))
-    if impl == "gpu":
-        return _scan_gpu(kind, currents, before, p, start, detach_reset)
-    ops: Any = reference if impl == "reference" else cpu
-    currents = currents.to(wide)
-    if kind == "lif":
-        out, state = ops.lif(currents, before, p, detach_reset=detach_reset)
-    elif kind == "ottt":
-        (spikes, traces), state = ops.ottt(currents, before, p)
-        return (spikes.to(dtype), traces.to(dtype)), state
-    else:
-        totals = [total_weight(p.decay, start + c + 1) for c in range(currents.shape[0])]
-        out, state = ops.saf(currents, before, p, totals)
-    return out.to(dtype), state
+    return _STATES[kind](*(x.to(_wide(currents)) for x in before))
 
 
 def _scan_gpu(

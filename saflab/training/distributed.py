@@ -26,6 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 __all__ = ["Averager", "DistributedError", "Team", "launched", "members", "team"]
 
+_VARIABLES = ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT")
 TIMEOUT = timedelta(minutes=5)
 _GONE = (
     "Expected all processes of the run to answer, but found one gone ({}). Start again with the "
@@ -81,8 +82,24 @@ class Team(NamedTuple):
 
 
 def launched() -> bool:
-    """Return whether `torchrun` started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    """Return whether `torchrun` started this process as one of several.
+
+    Raises:
+        DistributedError: If the variables that it sets are incomplete or wrong.
+    """
+    size = os.environ.get("WORLD_SIZE", "1")
+    if size == "1":
+        return False
+    rank, port = (os.environ.get(name, "") for name in ("RANK", "MASTER_PORT"))
+    whole = size.isdecimal() and rank.isdecimal() and int(rank) < int(size)
+    if not (whole and port.isdecimal() and os.environ.get("MASTER_ADDR")):
+        found = {name: os.environ.get(name) for name in _VARIABLES}
+        raise DistributedError(
+            f"Expected {', '.join(_VARIABLES)} as torchrun sets them, but found {found}. Start "
+            "with `torchrun --nproc-per-node N -m saflab train …`, or unset WORLD_SIZE to train "
+            "in one process."
+        )
+    return True
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The only training loop: `fit` is a generator of events that everything else consumes."""
+"""The only training loop: `fit` returns a generator of events that everything else consumes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from saflab.analysis.evaluation import Evaluation
 from saflab.data.dataset import Dataset
-from saflab.machine import describe_machine, peak_memory
+from saflab.machine import describe_machine
 from saflab.network.network import Network
 from saflab.ops import choose
 from saflab.training import checkpoints
 from saflab.training.config import TrainConfig, build_model
 from saflab.training.distributed import team
 from saflab.training.events import Controls, EpochEnd, Event, RunEnd, RunStart, StepEnd
+from saflab.training.folders import check_free
 from saflab.training.run import Run, schedule
 
 __all__ = ["Controls", "EpochEnd", "Event", "RunEnd", "RunStart", "StepEnd", "build_model", "fit"]
@@ -30,11 +30,11 @@ def fit(
     controls: Controls | None = None,
     out: str | Path | None = None,
     resume: bool = False,
-    save_every: float = 30.0,
-    evaluate_all: bool = True,
-    wait: bool = False,
 ) -> Iterator[Event]:
-    """Train and yield an event after each step and epoch.
+    """Return a generator that trains and yields an event after each step and epoch.
+
+    Everything is checked by the call, before a file is written; the training begins with the first
+    event. If it is interrupted or left early, it saves once more.
 
     Order of images, augmentation, encoding, dropout masks and learning rate depend on the seed and
     the step number alone (masks on the process too), so that a run resumed on the CPU ends with
@@ -45,95 +45,115 @@ def fit(
         config: What to do.
         data: What to learn.
         model: A network to train in place; None builds the one in `config`.
-        controls: Changed from elsewhere to pause, stop or change the learning rate.
-        out: Folder for checkpoint.pt; None saves nothing.
+        controls: How it is carried out: how often it saves and evaluates; and, changed from
+            elsewhere, pause, stop, and learning rate.
+        out: Folder for checkpoint.pt; None saves nothing. One that holds a run is refused without
+            `resume` or `Controls(overwrite=True)`.
         resume: Go on from `out`/checkpoint.pt.
-        save_every: Seconds between checkpoints within an epoch; one more at each epoch's end.
-        evaluate_all: Measure the test accuracy after each epoch, not after the last alone.
-        wait: Yield each step before the next begins, on a GPU too; costs it idle time.
 
     Yields:
         `RunStart`, then `StepEnd` and `EpochEnd`, at last `RunEnd`.
 
     Raises:
-        ValueError: If the configuration does not fit the data, or the loss is not finite.
-        CheckpointError: If a checkpoint cannot be read or written, or is of another run.
+        ValueError: If the arguments do not fit together; later, if the loss or the weights are
+            not finite.
+        CheckpointError: If a checkpoint cannot be read or written, is of another run, or would be
+            overwritten.
 
     >>> from saflab.data.images import digits
     >>> config = TrainConfig(model="mlp", channels=(8,), epochs=1, batch=500, device="cpu")
     >>> [type(event).__name__ for event in fit(config, digits())]
     ['RunStart', 'StepEnd', 'StepEnd', 'StepEnd', 'EpochEnd', 'RunEnd']
     """
-    out = None if out is None else Path(out)
+    _check_arguments(config, data, model, controls)
+    controls = controls or Controls()
+    folder = None if out is None else Path(out)
+    if resume and folder is None:
+        raise ValueError("Expected a folder to resume from, but found out=None. Name one.")
+    if folder and team().leads and not (resume or controls.overwrite):
+        check_free(folder)
+    run = Run(config, data, model)
+    run.check()
+    return _claimed(run, controls, folder, resume=resume)
+
+
+def _check_arguments(config: object, data: object, model: object, controls: object) -> None:
+    if not isinstance(config, TrainConfig):
+        raise ValueError(
+            f"Expected a TrainConfig, but found {type(config).__name__}. Call "
+            "fit(TrainConfig(rule=…), data)."
+        )
+    if not isinstance(data, Dataset):
+        raise ValueError(
+            f"Expected a saflab.Dataset, but found {type(data).__name__}. `fit` makes the batches "
+            "itself: pass uint8 images and int64 labels as Dataset(name=…, source=…, "
+            "train_images=…, train_labels=…, test_images=…, test_labels=…, classes=…)."
+        )
+    if model is not None and not isinstance(model, Network):
+        raise ValueError(
+            f"Expected a saflab.Network as model, but found {type(model).__name__}. Pass the "
+            "network itself, neither compiled nor wrapped; one of torch.nn modules is converted "
+            "first."
+        )
+    if controls is not None and not isinstance(controls, Controls):
+        raise ValueError(
+            f"Expected Controls, but found {type(controls).__name__}. Pass Controls()."
+        )
+
+
+def _claimed(run: Run, controls: Controls, out: Path | None, *, resume: bool) -> Iterator[Event]:
     # One process of a run writes, so one claims; a folder to resume from must be there already.
     claims = out is not None and team().leads and (out.is_dir() or not resume)
     with checkpoints.claim(out) if out and claims else contextlib.nullcontext():
-        yield from _events(
-            Run(config, data, model), controls or Controls(), out, resume, save_every,
-            evaluate_all, wait,
-        )  # fmt: skip
+        path = None if out is None else out / "checkpoint.pt"
+        if path and resume:
+            run.resume(checkpoints.load(path, run.device))
+        else:
+            if claims and out and not controls.overwrite:
+                check_free(out)  # once more: another run may have ended in it meanwhile
+            run.save(path)  # a folder that cannot be written fails now
+        saved = run.step
+        try:
+            yield from _events(run, controls, path)
+        except (GeneratorExit, KeyboardInterrupt):
+            if run.complete and run.step > saved:
+                for _ in run.arrived(wait=True):
+                    pass
+                run.save(path)
+            raise
 
 
-def _events(
-    run: Run,
-    controls: Controls,
-    out: Path | None,
-    resume: bool,
-    save_every: float,
-    evaluate_all: bool,
-    wait: bool,
-) -> Iterator[Event]:
-    config, data = run.config, run.data
-    path = None if out is None else out / "checkpoint.pt"
-    if resume:
-        if path is None:
-            raise ValueError("Expected a folder to resume from, but found out=None.")
-        run.resume(checkpoints.load(path, run.device))
-    else:
-        run.save(path)  # a folder that cannot be written fails now
+def _events(run: Run, controls: Controls, path: Path | None) -> Iterator[Event]:
     yield RunStart(
-        config=asdict(config),
-        data=data.name,
-        source=data.source,
+        config=asdict(run.config),
+        data=run.data.name,
+        source=run.data.source,
         images=run.images,
         parameters=sum(p.numel() for p in run.model.parameters()),
         network=repr(run.model),
-        impl=choose(config.impl, run.device),
+        impl=choose(run.config.impl, run.device),
         resumed_at=run.step,
         machine=describe_machine(run.device),
     )
     saved = time.monotonic()
-    last: Evaluation | None = None
-    while run.step < run.total and not controls.stopping:
-        controls.running.wait()
-        if controls.stopping:
-            break
-        run.train_step(
-            schedule(config, run.step, run.total) if controls.lr is None else controls.lr
-        )
-        ended = run.step % run.per_epoch == 0
-        due = time.monotonic() - saved > save_every
-        yield from run.arrived(wait=wait or ended or due)
-        if ended:
-            last = run.evaluate() if evaluate_all or run.step == run.total else None
-            end = EpochEnd(
-                epoch=run.step // run.per_epoch, loss=run.sums[0] / run.images,
-                train_accuracy=run.sums[1] / run.images, test_accuracy=last and last.accuracy,
-                test_images=last.images if last else 0,
-                firing_rates=last.firing_rates if last else [], seconds=run.sums[2],
-                peak_memory=peak_memory(run.device),
-            )  # fmt: skip
-            run.history.append(asdict(end))
-            run.sums = [0.0, 0.0, 0.0]
+    while not (run.finished or controls.stopping):
+        if run.epoch_done:
+            end = run.end_epoch(evaluates=controls.evaluate_all)
             run.save(path)
             saved = time.monotonic()
             yield end
-        elif due:
+            continue
+        controls.running.wait()
+        if controls.stopping:
+            break
+        run.train_step(controls.rate(schedule(run.config, run.step, run.total)))
+        due = run.epoch_done or time.monotonic() - saved > controls.save_every
+        yield from run.arrived(wait=controls.wait or due)
+        if due:  # at the end of an epoch before its evaluation, which takes a while
             run.save(path)
             saved = time.monotonic()
     yield from run.arrived(wait=True)
-    finished = run.step >= run.total
-    if not finished:
+    if not run.finished:
         run.save(path)
     accuracy = run.history[-1]["test_accuracy"] if run.history else None
-    yield RunEnd(finished=finished, step=run.step, test_accuracy=accuracy)
+    yield RunEnd(finished=run.finished, step=run.step, test_accuracy=accuracy)

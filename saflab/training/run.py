@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,13 +20,17 @@ from saflab.data.dataset import Dataset
 from saflab.data.inputs import Inputs
 from saflab.gradients import accumulate_gradients, predict, sequence
 from saflab.network.network import Network
-from saflab.ops.finite import require_finite, skip_if_broken
-from saflab.rules import get_rule, mode_of
+from saflab.ops.finite import skip_if_broken
+from saflab.rules import mode_of
 from saflab.training import checkpoints
+from saflab.training.arrival import Arrival, Pending
 from saflab.training.config import TrainConfig, build_model
+from saflab.training.content import check_finite
 from saflab.training.cuda_graph import Captured
 from saflab.training.distributed import Averager, team
-from saflab.training.events import StepEnd
+from saflab.training.divergence import check_update
+from saflab.training.events import EpochEnd, StepEnd
+from saflab.training.resuming import check_momentum, check_same_run
 
 __all__ = ["Run", "schedule"]
 
@@ -37,53 +41,17 @@ def schedule(config: TrainConfig, step: int, total: int) -> float:
     return 0.5 * config.lr * (1.0 + math.cos(math.pi * (step // per_epoch) / config.epochs))
 
 
-class Arrival:
-    """A tensor on its way to the host; the copy is queued and nobody waits for it.
-
-    Args:
-        x: Any tensor; one on the CPU is there at once.
-    """
-
-    def __init__(self, x: Tensor) -> None:
-        self._event = None
-        self._host = x
-        if machine.on_gpu(x.device):
-            self._host = x.to("cpu", non_blocking=True)
-            self._event = torch.cuda.Event()
-            self._event.record()
-
-    def ready(self) -> bool:
-        """Whether `read` would return without waiting."""
-        return self._event is None or self._event.query()
-
-    def read(self) -> list[float]:
-        """Return the numbers, waiting for them if need be."""
-        if self._event is not None:
-            self._event.synchronize()
-        return self._host.tolist()
-
-
-class _Pending(NamedTuple):
-    """A step whose loss and number of correct answers are on their way from the device."""
-
-    step: int
-    lr: float
-    seconds: float
-    numbers: Arrival
-
-
 class Run:
     """The state of one run: what a checkpoint holds."""
 
     def __init__(self, config: TrainConfig, data: Dataset, model: Network | None) -> None:
         self.config, self.device = config, config.torch_device()
-        self.rule = get_rule(config.rule, update=config.update, trace=config.trace)
-        if self.rule.graph == "step":
-            self.rule = get_rule(self.rule, chunk=config.chunk)
+        self.rule = config.rule_with_changes()
         self.generator = torch.Generator(self.device)  # of dropout masks, seeded at each step
         mode = mode_of(self.rule, surrogate=config.surrogate, impl=config.impl)
         self.mode = mode._replace(generator=self.generator)
-        self.model = model or build_model(config, data.shape, len(data.classes))
+        classes = len(data.classes)
+        self.model = build_model(config, data.shape, classes) if model is None else model
         self.model.to(self.device)
         self.team = team()
         self.averager = Averager(self.model) if self.team.size > 1 else None
@@ -113,13 +81,44 @@ class Run:
         self.learn = self._learn
         if config.cuda_graph:
             self.learn = Captured(self._learn, self.device, [self.generator])
-        self.pending: deque[_Pending] = deque()
+        self.pending: deque[Pending] = deque()
         self.step = 0
+        self.complete = True  # False while a batch has changed some weights and not yet all
         self.sums = [0.0, 0.0, 0.0]  # loss, correct, seconds of the epoch so far
         self.history: list[dict[str, Any]] = []
         self.images = len(data.train_labels)
         self.per_epoch = len(self.batches)
         self.total = self.per_epoch * config.epochs
+
+    @property
+    def epoch_done(self) -> bool:
+        """Whether the last batch of an epoch is done and the epoch not yet ended."""
+        return self.step == self.per_epoch * (len(self.history) + 1)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every epoch has ended."""
+        return self.step == self.total and not self.epoch_done
+
+    def check(self) -> None:
+        """Run the network for one step on one image, so that what does not fit fails early.
+
+        Raises:
+            ValueError: If network, data and configuration do not fit together.
+        """
+        classes = len(self.data.classes)
+        if not len(self.data.test_labels):
+            raise ValueError(
+                "Expected at least one test image, but found none. Keep some images to test on."
+            )
+        with torch.no_grad(), self.autocast():
+            x, _ = self.batches[0]
+            readout, _ = self.model(x[:1, :1], None, self.mode)
+        if readout.shape[2:] != (classes,):
+            raise ValueError(
+                f"Expected a readout of {classes} numbers, one per class of {self.data.name}, but "
+                f"found shape {tuple(readout.shape[2:])}. Build the network for these classes."
+            )
 
     def content(self) -> dict[str, Any]:
         """Return what a checkpoint holds."""
@@ -144,29 +143,8 @@ class Run:
         Raises:
             CheckpointError: If it is of another configuration, data or network, or imported.
         """
-        if "optimizer" not in content:
-            raise checkpoints.CheckpointError(
-                "Expected the checkpoint of a training, but found one without optimizer and step, "
-                "as `saflab import` writes it. Evaluate it with `saflab eval`, or start anew in "
-                "another folder with --out."
-            )
-        saved, own = content["config"], asdict(self.config)
-        different = [
-            f"{name} {saved.get(name)!r} → {own[name]!r}"
-            for name in own
-            if name not in ("device", "impl", "cuda_graph")
-            and _plain(saved.get(name)) != _plain(own[name])
-        ]
-        if content["images"] != self.images or content["data"] != self.data.name:
-            different.append(
-                f"data {content['images']} images of {content['data']} → "
-                f"{self.images} of {self.data.name}"
-            )
-        if different:
-            raise checkpoints.CheckpointError(
-                f"Expected the configuration of the checkpoint, but found {'; '.join(different)}. "
-                "Resume with the same options, or start anew in another folder."
-            )
+        check_same_run(content, self.config, self.data)
+        check_momentum(content, self.model)
         checkpoints.restore(self.model, content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         for group in self.optimizer.param_groups:
@@ -191,7 +169,8 @@ class Run:
         numbers = self.learn(x, labels) if alone else self._learn(x, labels, share)
         arrival = Arrival(numbers)
         self.step += 1
-        self.pending.append(_Pending(self.step, lr, time.perf_counter() - begin, arrival))
+        self.complete = True
+        self.pending.append(Pending(self.step, lr, time.perf_counter() - begin, arrival))
 
     def _learn(self, x: Tensor, labels: Tensor, share: float = 1.0) -> Tensor:
         """Train on one encoded batch; return its loss and number of correct answers.
@@ -220,28 +199,30 @@ class Run:
         A GPU, whose host would have to wait for an error, skips the step and all that follow.
 
         Raises:
-            ValueError: If a gradient is not finite.
+            ValueError: If it would make weights NaN or infinite.
         """
         if self.averager is not None:
             self.averager.average(share)
-        named = self.model.named_parameters()
-        grads = [(name, p.grad) for name, p in named if p.grad is not None]
         if self.fused or machine.on_gpu(self.device):
-            skip_if_broken([grad for _, grad in grads], self.broken)
+            grads = [p.grad for p in self.model.parameters() if p.grad is not None]
+            skip_if_broken(grads, self.broken)
         else:
-            remedy = "Lower the learning rate; the weights are those before this update."
-            require_finite("gradients", grads, remedy)
+            check_update(self.model, self.optimizer, self.step + 1)
+        self.complete = False
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         """Yield after each backward pass of one batch, in the run's precision."""
         batch = (self.model, x, labels, self.rule)
-        with self.autocast():
-            if self.rule.update == "sequence":
-                yield accumulate_gradients(*batch, mode=self.mode, mse=self.config.mse)
-            else:
-                yield from sequence(*batch, mode=self.mode, mse=self.config.mse)
+        try:
+            with self.autocast():
+                if self.rule.update == "sequence":
+                    yield accumulate_gradients(*batch, mode=self.mode, mse=self.config.mse)
+                else:
+                    yield from sequence(*batch, mode=self.mode, mse=self.config.mse)
+        except ValueError as error:
+            raise ValueError(f"{error} This was step {self.step + 1}.") from error
 
     def autocast(self) -> torch.autocast:
         """Return the context of the run's precision."""
@@ -260,7 +241,7 @@ class Run:
             if not math.isfinite(loss):
                 raise ValueError(
                     f"Expected a finite loss, but found {loss} at step {step}. Lower the learning "
-                    "rate or check the input; the last checkpoint is from before."
+                    "rate or check the input; a checkpoint, if any, is from before."
                 )
             epoch, size = (step - 1) // self.per_epoch, self.batches.size_of(step - 1)
             new = (loss * size, correct, seconds)
@@ -282,19 +263,30 @@ class Run:
         accuracy, *rates = self.team.sum(parts, self.device)
         return Evaluation(accuracy=accuracy, images=len(labels), firing_rates=rates)
 
+    def end_epoch(self, *, evaluates: bool) -> EpochEnd:
+        """Close the epoch whose last batch is done, and return its measurements."""
+        found = self.evaluate() if evaluates or self.step == self.total else None
+        end = EpochEnd(
+            epoch=self.step // self.per_epoch,
+            loss=self.sums[0] / self.images,
+            train_accuracy=self.sums[1] / self.images,
+            test_accuracy=found and found.accuracy,
+            test_images=found.images if found else 0,
+            firing_rates=found.firing_rates if found else [],
+            seconds=self.sums[2],
+            peak_memory=machine.peak_memory(self.device),
+        )
+        self.history.append(asdict(end))
+        self.sums = [0.0, 0.0, 0.0]
+        return end
+
     def save(self, path: Path | None) -> None:
         """Write a checkpoint (None: nowhere), from the first process alone.
 
         Raises:
-            ValueError: If a weight is not finite; the checkpoint before is kept.
+            CheckpointError: If it cannot be written, or the weights are no longer finite.
         """
+        content = self.content()
+        check_finite(content, f"the weights after step {self.step}")
         if path is not None and self.team.leads:
-            require_finite(
-                "weights", self.model.named_parameters(),
-                "Lower the learning rate; the checkpoint before is kept.",
-            )  # fmt: skip
-            checkpoints.save(path, self.content())
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+            checkpoints.save(path, content)

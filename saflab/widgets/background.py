@@ -172,11 +172,11 @@ class Training:
         # Changed between two batches alone, so that both runs stop, or change their learning
         # rate, at the same one; and both wait for their numbers, so that a GPU that runs ahead
         # has not begun more batches of one than of the other.
-        controls = Controls(lr=self.controls.lr)
         paired = len(self.configs) > 1
+        controls = Controls(lr=self.controls.lr, wait=paired, overwrite=True)
         folders = [f"{self._folder.name}/{index}" for index in range(len(self.configs))]
         runs = [
-            fit(c, self.data, model=m, controls=controls, out=folder, resume=resume, wait=paired)
+            fit(c, self.data, model=m, controls=controls, out=folder, resume=resume)
             for c, m, folder in zip(self.configs, self.models, folders, strict=True)
         ]
         # In step: event k of every run belongs to the same batch.

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import ipywidgets
 
 from saflab.data.catalogue import DATASETS, load
-from saflab.data.dataset import Dataset
 from saflab.figures.draw_svg import svg
 from saflab.figures.panel import Panel
 from saflab.models import MODELS
@@ -158,8 +156,6 @@ class LiveTrainer(ipywidgets.VBox):
             self.training = None
         try:
             data = load(str(self.data.value), self.root, limit=self.images.value)
-            if data.name == "digits":
-                data = _first(data, self.images.value)
             other = self.beside.value or None
             self.training = Training(self.config, data, other, self._watch)
             self._started_with = self._chosen()
@@ -230,8 +226,3 @@ class LiveTrainer(ipywidgets.VBox):
     def __repr__(self) -> str:
         """Return one stable line."""
         return f"LiveTrainer(rule={self.rule.value!r}, model={self.model.value!r})"
-
-
-def _first(data: Dataset, limit: int) -> Dataset:
-    images, labels = data.train_images[:limit], data.train_labels[:limit]
-    return replace(data, train_images=images, train_labels=labels)

@@ -188,8 +188,8 @@ def test_steps_are_told_while_the_epoch_runs_and_waited_for_at_its_end(few, smal
 @pytest.mark.usefixtures("ahead")
 def test_stopped_and_resumed_loses_no_step(few, small, tmp_path):
     list(fit(small, few, out=tmp_path / "whole"))
-    controls, steps = Controls(), []
-    for event in fit(small, few, out=tmp_path / "parts", controls=controls, save_every=0.0):
+    controls, steps = Controls(save_every=0.0), []
+    for event in fit(small, few, out=tmp_path / "parts", controls=controls):
         if isinstance(event, StepEnd):
             steps.append(event.step)
             if event.step == 3:

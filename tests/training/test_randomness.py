@@ -15,7 +15,7 @@ import saflab
 from saflab.analysis.theorems import drift, verify
 from saflab.models import MODELS, build, mlp
 from saflab.network import Connection, Linear, Network, SequenceDropout, Synapse
-from saflab.training import pretrained
+from saflab.training import Controls, pretrained
 from saflab.training.config import build_model
 from saflab.training.fit import fit
 
@@ -159,7 +159,7 @@ def test_a_resumed_run_with_dropout_is_bit_identical(rule, few, small, tmp_path)
     list(fit(config, few, model=whole))
     for stop in (1, 4, 7):
         out = tmp_path / str(stop)
-        events = fit(config, few, model=dropped(few), out=out, save_every=0.0)
+        events = fit(config, few, model=dropped(few), out=out, controls=Controls(save_every=0.0))
         for event in events:
             if type(event).__name__ == "StepEnd" and event.step == stop:
                 break

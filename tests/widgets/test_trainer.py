@@ -6,7 +6,7 @@ import json
 import math
 import time
 import weakref
-from dataclasses import fields, replace
+from dataclasses import fields
 from inspect import getsource
 from pathlib import Path
 
@@ -38,10 +38,7 @@ def test_blocking_run_learns_and_equals_plain_fit(trainer):
     assert accuracy > 0.3
     assert trainer.state == "finished"
     config = TrainConfig(model="mlp", epochs=4, **SETTINGS)
-    digits = data.load("digits")
-    images, labels = digits.train_images[:200], digits.train_labels[:200]
-    part = replace(digits, train_images=images, train_labels=labels)
-    *_, end = training.fit(config, part)
+    *_, end = training.fit(config, data.load("digits", limit=200))
     assert isinstance(end, training.RunEnd)
     assert end.test_accuracy == accuracy
     assert "SAF-E: finished at update 16 of 16" in trainer.sentence
