@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from saflab.ops.finite import require_finite
+
 __all__ = ["check_update"]
 
 
@@ -31,16 +33,11 @@ def check_update(model: nn.Module, optimizer: torch.optim.SGD, step: int) -> Non
     )
     if _largest(weights) + float(group["lr"]) * moved <= torch.finfo(torch.float32).max:
         return
-    bad = [
-        name
-        for name, w in model.named_parameters()
-        if not (torch.isfinite(w).all() and (w.grad is None or torch.isfinite(w.grad).all()))
-    ]
-    found = f"NaN or infinity in {bad[0]} or its gradient" if bad else "numbers too large"
-    raise ValueError(
-        f"Expected finite weights after step {step}, but found {found}. Lower the learning rate or "
-        f"check the input; the weights are those before this update of step {step}."
-    )
+    remedy = f"Lower the learning rate; the weights are those before this update of step {step}."
+    named = list(model.named_parameters())
+    require_finite("gradients", ((n, w.grad) for n, w in named if w.grad is not None), remedy)
+    require_finite("weights", named, remedy)
+    raise ValueError(f"Expected finite weights, but found that step {step} overflows. {remedy}")
 
 
 def _largest(tensors: Iterable[Tensor | None]) -> float:

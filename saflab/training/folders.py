@@ -67,8 +67,9 @@ def check_free(folder: Path) -> None:
     try:
         held = [p for p in ("checkpoint.pt", "log.jsonl") if (folder / p).exists()]
         held += sorted(p.name for p in folder.glob("seed*/checkpoint.pt"))
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError("a file of this name is there")
+        there = next(p for p in (folder, *folder.parents) if p.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(f"a file of this name is there: {there}")
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"Expected a folder for the run, but found {str(folder)[:200]!r} ({_why(error)}). "

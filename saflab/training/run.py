@@ -203,7 +203,7 @@ class Run:
         """
         if self.averager is not None:
             self.averager.average(share)
-        if self.fused or machine.on_gpu(self.device):
+        if machine.on_gpu(self.device):
             grads = [p.grad for p in self.model.parameters() if p.grad is not None]
             skip_if_broken(grads, self.broken)
         else:

@@ -72,7 +72,7 @@ def few_digits(monkeypatch, tmp_path):
     few = replace(digits, train_images=digits.train_images[:20],
                   train_labels=digits.train_labels[:20], test_images=digits.test_images[:5],
                   test_labels=digits.test_labels[:5])  # fmt: skip
-    monkeypatch.setattr(data.catalogue, "digits", lambda: few)
+    monkeypatch.setattr(data.catalogue, "digits", lambda **_: few)
 
 
 def wrong(rng, action):
@@ -134,7 +134,7 @@ NAMED = [
     ([*TRAIN, "--device", "mps"], "'mps', which is not supported"),
     ([*TRAIN, "--device", "meta"], "'meta', which is not supported"),
     ([*TRAIN, "--out", "x" * 300], "File name too long"),
-    ([*TRAIN, "--out", "file/run"], r"Not a directory|a file of this name"),
+    ([*TRAIN, "--out", "file/run"], "a file of this name"),
     ([*TRAIN, "--out", "file"], "a file of this name is there"),
     ([*TRAIN, "--save-every", "nan"], "a finite number for --save-every"),
     ([*TRAIN, "--save-every", "-1"], "save_every ≥ 0"),

@@ -15,8 +15,9 @@ import saflab
 from saflab.analysis.theorems import drift, verify
 from saflab.models import MODELS, build, mlp
 from saflab.network import Connection, Linear, Network, SequenceDropout, Synapse
-from saflab.training import Controls, pretrained
+from saflab.training import pretrained
 from saflab.training.config import build_model
+from saflab.training.events import Controls
 from saflab.training.fit import fit
 
 PACKAGE = Path(saflab.__file__).resolve().parent
