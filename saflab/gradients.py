@@ -97,11 +97,14 @@ def accumulate_gradients(
     *,
     mode: Mode | None = None,
     mse: float = 0.05,
-) -> list[Backward]:
-    """Run one batch as `sequence` does, and return what that yields.
+) -> Backward:
+    """Run one batch as `sequence` does, and return its passes as one: ℓ and readout summed over t.
 
-    Faster than to exhaust `sequence`: the gradients of effective weights and of a constant input
-    reach the parameters once, at the end. For rules with `update="sequence"`.
+    Faster than `sequence`: the gradients of effective weights and of a constant input reach the
+    parameters once, at the end. For rules with `update="sequence"`.
+
+    Returns:
+        T, the loss, and Σ_t o[t] of shape (1, B, classes), from which `predict` predicts.
 
     Raises:
         ValueError: As `sequence`, or if the rule updates at every step.
@@ -109,8 +112,8 @@ def accumulate_gradients(
     >>> from saflab.data import constant
     >>> from saflab.models import mlp
     >>> network, x = mlp((3,), 2, (4,)), constant(torch.rand(5, 3), 6)
-    >>> len(accumulate_gradients(network, x, torch.zeros(5, dtype=torch.int64)))
-    6
+    >>> accumulate_gradients(network, x, torch.zeros(5, dtype=torch.int64)).readout.shape
+    torch.Size([1, 5, 2])
     """
     batch = _checked(network, x, y, rule, mode, mse)
     if batch.rule.update != "sequence":
@@ -118,7 +121,15 @@ def accumulate_gradients(
             f"Expected update 'sequence', but found {batch.rule.update!r} for {batch.rule.name!r}. "
             "Use sequence, and step the optimizer after each yield."
         )
-    return list(_passes(batch, complete=False))
+    total: Backward | None = None
+    for done in _passes(batch, complete=False):
+        o = done.readout.sum(0, keepdim=True)
+        if total is None:
+            total = done._replace(readout=o)
+        else:
+            total = Backward(done.t, total.loss + done.loss, total.readout + o)
+    assert total is not None
+    return total
 
 
 def _checked(

@@ -36,9 +36,10 @@ def fit(
     Everything is checked by the call, before a file is written; the training begins with the first
     event. If it is interrupted or left early, it saves once more.
 
-    The order of images, augmentation and learning rate depend on the seed and the step number
-    alone, so that a run resumed on the CPU ends with bit-identical weights. Within
-    `distributed.members` each process takes its share of every batch, and the first writes.
+    Order of images, augmentation, encoding, dropout masks and learning rate depend on the seed and
+    the step number alone (masks on the process too), so that a run resumed on the CPU ends with
+    bit-identical weights. Within `distributed.members` each process takes its share of every batch,
+    and the first writes.
 
     Args:
         config: What to do.

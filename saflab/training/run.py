@@ -214,12 +214,13 @@ class Run:
 
     def backward(self, x: Tensor, labels: Tensor) -> Iterator[Any]:
         """Yield after each backward pass of one batch, in the run's precision."""
-        run = accumulate_gradients if self.rule.update == "sequence" else sequence
+        batch = (self.model, x, labels, self.rule)
         try:
             with self.autocast():
-                yield from run(
-                    self.model, x, labels, self.rule, mode=self.mode, mse=self.config.mse
-                )
+                if self.rule.update == "sequence":
+                    yield accumulate_gradients(*batch, mode=self.mode, mse=self.config.mse)
+                else:
+                    yield from sequence(*batch, mode=self.mode, mse=self.config.mse)
         except ValueError as error:
             raise ValueError(f"{error} This was step {self.step + 1}.") from error
 
