@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from saflab import machine
 from saflab.network.network import Network, require_finite_input
 from saflab.network.prepared import Held
-from saflab.network.signals import Signal
+from saflab.network.signals import InputState, Signal
 from saflab.neurons import accumulate, total_weight
 from saflab.rules import Mode, Rule, get_rule, mode_of
 
@@ -138,7 +138,13 @@ def _checked(
     rule = get_rule(rule)
     _check_types(network, x, y)
     _check_batch(x, y)
-    return _Batch(network, x, y, rule, mode or mode_of(rule), mse)
+    own = mode_of(rule)
+    if mode is not None and (mode.carrier, mode.online) != (own.carrier, own.online):
+        raise ValueError(
+            f"Expected a mode of the rule {rule.name!r} (carrier {own.carrier!r}), but found "
+            f"{mode.carrier!r}. Use mode_of with the same rule."
+        )
+    return _Batch(network, x, y, rule, mode or own, mse)
 
 
 def _passes(batch: _Batch, *, complete: bool) -> Iterator[Backward]:
@@ -210,7 +216,7 @@ def _backward(loss: Tensor, *, retain: bool = False) -> None:
     if not machine.on_gpu(loss.device) and not torch.isfinite(loss):
         raise ValueError(
             f"Expected a finite loss, but found {loss.item()}. Lower the learning rate or check "
-            "the input; the weights were not changed by this batch."
+            "the input; the gradients of this step were not added."
         )
     loss.backward(retain_graph=retain)
 
@@ -220,20 +226,35 @@ def _each_step(batch: _Batch, complete: bool) -> Iterator[Backward]:
     # Weights that move at every step are used once: held, each would take a pass more.
     hold = batch.rule.update == "sequence"
     state, prepared, held = network.zero_state(), network.prepare(hold=hold), Held()
-    x = held.hold(batch.x)
+    x, chosen, parts = held.hold(batch.x), _chosen_steps(batch), []
     for t in range(0, batch.steps, chunk):
-        o, state = network.advance(x[t : t + chunk], state, batch.mode, prepared)
-        loss = batch.loss(o)
-        # A later step reaches the inputs before it through x̂ ("full" trace).
-        _backward(loss, retain=x.requires_grad)
+        with torch.set_grad_enabled(t in chosen):
+            o, state = network.advance(x[t : t + chunk], state, batch.mode, prepared)
+        parts.append(o.detach())
+        last, loss = t + chunk >= batch.steps, torch.zeros((), device=o.device)
+        if t in chosen:
+            loss = batch.loss(o)
+            # A later step reaches the inputs before it through x̂ ("full" trace).
+            _backward(loss, retain=x.requires_grad)
         state.readout = None if state.readout is None else state.readout.detach()
-        last = t + chunk >= batch.steps
         if last or complete:
             for ready in (*prepared, held):
                 ready.flush(last=last)
-        yield Backward(min(t + chunk, batch.steps), loss.detach(), o.detach())
+        if last or t in chosen:
+            yield Backward(min(t + chunk, batch.steps), loss.detach(), torch.cat(parts))
+            parts = []
         if not hold and not last:
             prepared = network.prepare(hold=False)
+
+
+def _chosen_steps(batch: _Batch) -> Collection[int]:
+    """Return the steps, counted from 0, that a backward pass is made for: all, or K at random."""
+    count, generator = batch.rule.backward_steps, batch.mode.generator
+    if count is None or count >= batch.steps:
+        return range(batch.steps)
+    device = "cpu" if generator is None else generator.device
+    order = torch.randperm(batch.steps, generator=generator, device=device)
+    return set(order[:count].tolist())
 
 
 def _through_time(batch: _Batch) -> Backward:
@@ -252,7 +273,7 @@ def _last_step(batch: _Batch) -> Backward:
             o, state = network.advance(x[t : t + 1], state, batch.mode, prepared)
             parts.append(o)
     if x.requires_grad and steps > 1:  # with the graph that the steps before did not build
-        state.input = accumulate(x[: steps - 1], network.neuron.decay)[-1]
+        state.input = InputState(accumulate(x[: steps - 1], network.neuron.decay)[-1])
     o, state = network.advance(x[steps - 1 :], state, batch.mode, prepared)
     assert state.readout is not None
     loss = loss_fn(state.readout / total_weight(network.neuron.decay, steps), batch.y, batch.mse)

@@ -11,6 +11,15 @@ if TYPE_CHECKING:  # the table of rules is read without PyTorch
 __all__ = ["RULES", "Mode", "Rule", "get_rule", "mode_of"]
 
 
+_SWITCHES = {
+    "carrier": ("spikes", "trace", "accumulation", "rate"),
+    "graph": ("time", "step", "last"),
+    "update": ("sequence", "step"),
+    "trace": ("official", "full"),
+    "form": ("recursive", "closed"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """What distinguishes one training rule from another.
@@ -51,10 +60,16 @@ class Rule:
     backward_steps: int | None = None
 
     def __post_init__(self) -> None:
-        if self.update not in ("sequence", "step"):
-            raise ValueError(f"Expected update 'sequence' or 'step', but found {self.update!r}.")
-        if self.trace not in ("official", "full"):
-            raise ValueError(f"Expected trace 'official' or 'full', but found {self.trace!r}.")
+        for switch, allowed in _SWITCHES.items():
+            if getattr(self, switch) not in allowed:
+                raise ValueError(
+                    f"Expected {switch} in {list(allowed)}, but found {getattr(self, switch)!r}."
+                )
+        if self.chunk > 1 and self.graph != "step":
+            raise ValueError(
+                f"Expected chunk 1 for {self.name!r}, which makes one backward pass, but found "
+                f"{self.chunk}. Leave it out."
+            )
         if self.update == "step" and self.graph != "step":
             raise ValueError(
                 f"Expected update 'sequence' for {self.name!r}, whose gradient is complete only "
@@ -64,8 +79,6 @@ class Rule:
             raise ValueError(
                 f"Expected chunk ≥ 1, and 1 with update='step', but found {self.chunk}."
             )
-        if self.form not in ("recursive", "closed"):
-            raise ValueError(f"Expected form 'recursive' or 'closed', but found {self.form!r}.")
         if self.backward_steps is not None:
             _check_backward_steps(self)
 
@@ -127,7 +140,7 @@ def get_rule(name: str | Rule, **changes: Any) -> Rule:
         raise ValueError(f"Expected a rule in {sorted(RULES)}, but found {name!r}.")
     rule = name if isinstance(name, Rule) else RULES[name]
     changes = {field: value for field, value in changes.items() if value is not None}
-    unknown = [field for field in changes if not hasattr(rule, field)]
+    unknown = [field for field in changes if field not in Rule.__dataclass_fields__]
     if unknown:
         raise ValueError(f"Expected fields of a rule, but found {unknown}. See help(Rule).")
     return replace(rule, **changes)
@@ -138,7 +151,10 @@ class Mode(NamedTuple):
 
     Args:
         carrier: What crosses a synapse, as in `Rule`, or "increment" (SAF-E's recursive form).
-        trace: Gradient of biases and input: "official" or "full", see `Network.forward`.
+        trace: Gradient of sources. "official" gives a bias the gradient δ[t] and an input synapse
+            δ[t] x[t]ᵀ, as the published OTTT code does; "full" treats both as sources with a
+            trace, δ[t] Λ[t] and δ[t] x̂[t]ᵀ. The gradient of the input x[t] is Wᵀ δ[t] or
+            Σ_{k≥t} λ^{k−t} Wᵀ δ[k]; with "spikes" and not online it is exact.
         surrogate: Surrogate in place of that of the network, or None.
         detach_reset: For "spikes": no gradient through the reset.
         online: For "spikes": no gradient through time at all (SLTT).

@@ -15,7 +15,7 @@ from saflab.data.dataset import check
 from saflab.data.inputs import Inputs
 from saflab.gradients import predict
 from saflab.network.network import Network
-from saflab.rules import mode_of
+from saflab.rules import Mode, mode_of
 
 __all__ = ["Comparison", "Evaluation", "compare", "evaluate", "evaluating"]
 
@@ -62,7 +62,7 @@ def evaluate(
     labels: Tensor,
     inputs: Inputs,
     *,
-    rule: str = "bptt",
+    rule: str | Mode = "bptt",
     batch: int = 50,
 ) -> Evaluation:
     """Classify images, and count correct predictions and spikes.
@@ -83,7 +83,7 @@ def evaluate(
     check(images, labels)
     if len(images) == 0:
         raise ValueError("Expected at least one image to evaluate, but found none.")
-    mode = mode_of(rule)
+    mode = rule if isinstance(rule, Mode) else mode_of(rule)
     # Counted on the device and read at the end: no synchronisation in each batch.
     correct = torch.zeros((), dtype=torch.int64, device=images.device)
     counter = SpikeCounter(model, mode.carrier)

@@ -29,7 +29,7 @@ DESCRIPTION = (
     "5,000 CIFAR-10 images where CIFAR-10 is found, else on scikit-learn's digits."
 )
 _HELP = {
-    "rule": "training rule: bptt, ottt_a, ottt_o, saf_e, saf_f, spike_representation",
+    "rule": "training rule: bptt, sltt, ottt_a, ottt_o, saf_e, saf_f, spike_representation",
     "update": "optimizer steps per batch: sequence (one) or step (T); default: the rule's own",
     "trace": "gradient of biases and input: official or full; default: the rule's own",
     "surrogate": "sigmoid, rectangular, triangular, arctan or clamp; default: the rule's own",
@@ -41,7 +41,7 @@ _HELP = {
     "threshold": "firing threshold V",
     "epochs": "passes over the training images",
     "batch": "images per batch",
-    "lr": "initial learning rate; falls to 0 along a cosine",
+    "lr": "initial learning rate; falls along half a cosine, one value per epoch",
     "momentum": "momentum of SGD",
     "mse": "coefficient of the squared error in the loss",
     "seed": "seed of weights, order and augmentation",

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from saflab.network.prepared import Prepared
-from saflab.network.signals import Signal
+from saflab.network.signals import InputState, Signal
 from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams, rescale, total_weight
 from saflab.ops import scan
@@ -56,12 +56,17 @@ class Carrier:
         ones = [1.0] * self.steps
         return ones, self.totals if self.mode.trace == "full" else ones
 
-    def receive(self, x: Tensor, before: Tensor | None) -> tuple[Signal, Tensor | None]:
-        """Return the input as a signal, and x̂ of the last step, None for a constant input."""
-        if x.stride(0) == 0 and not x.requires_grad:  # a gradient differs from step to step
-            return Signal(x[:1], constant=True), None
-        accumulated = _accumulate_input(x, before, self.neuron.decay)
-        return self.enter(x, accumulated), accumulated[-1]
+    def receive(self, x: Tensor, before: InputState) -> tuple[Signal, InputState]:
+        """Return the input as a signal, and what was received up to the last step."""
+        # Of a constant image, a gradient differs from step to step.
+        constant = x.stride(0) == 0 and not x.requires_grad
+        if constant and (self.start == 0 or before.continues(x)):
+            return Signal(x[:1], constant=True), InputState(image=x[:1])
+        past = before.accumulated
+        if before.image is not None:
+            past = total_weight(self.neuron.decay, self.start) * before.image[0]
+        accumulated = _accumulate_input(x, past, self.neuron.decay)
+        return self.enter(x, accumulated), InputState(accumulated=accumulated[-1])
 
     def enter(self, x: Tensor, accumulated: Tensor) -> Signal:
         """Return a varying input x[t] as a signal; `accumulated` is x̂[t]."""
@@ -208,6 +213,7 @@ class Increment(Carrier):
     def fire(self, current: Tensor, state: Any) -> tuple[Signal, Any]:
         """Return s[t], with the gradient at â[t]; one step at a time."""
         before, potential = (None, None) if state is None else state
+        current = current.float() if current.element_size() < 4 else current
         if potential is not None:
             current = current + self.neuron.decay * potential
         accumulation, after = self._scan(current, before)

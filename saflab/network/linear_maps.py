@@ -73,6 +73,11 @@ class _Weighted(nn.Module):
     gain: nn.Parameter | None
 
     def _standardised(self, wanted: bool) -> None:
+        if wanted and self.weight[0].numel() < 2:
+            raise ValueError(
+                "Expected at least two weights per output to standardise, but found one, which "
+                "has no spread. Leave standardised=False."
+            )
         self.gain = nn.Parameter(torch.ones(len(self.weight))) if wanted else None
 
     def effective_weight(self, factor: float = 1.0) -> Tensor:
@@ -90,6 +95,8 @@ class _Weighted(nn.Module):
 
 class Linear(_Weighted, nn.Linear):
     """Fully connected synapse, W x + b; `standardised=True` standardises W with a gain."""
+
+    channel = -1  # the dimension of the output that the bias runs along
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, standardised: bool = False
@@ -124,6 +131,8 @@ def _arranged(x: Tensor) -> Tensor:
 
 class Conv2d(_Weighted, nn.Conv2d):
     """Convolutional synapse, W ∗ x + b; `standardised=True` standardises W with a gain."""
+
+    channel = 1  # the dimension of the output that the bias runs along
 
     def __init__(
         self,

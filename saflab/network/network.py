@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from saflab import machine
 from saflab.network.carriers import Carrier, carrier_of
 from saflab.network.prepared import Prepared
-from saflab.network.signals import Signal, total_current
+from saflab.network.signals import InputState, Signal, total_current
 from saflab.network.synapses import Synapse
 from saflab.neurons import LIFParams
 from saflab.ops import choose
@@ -44,7 +44,7 @@ class NetworkState:
 
     Args:
         t: Steps taken.
-        input: x̂[t], or None for a constant input.
+        input: x̂[t], or the image of a constant input.
         neurons: State of each population.
         signals: What feedback carries into the next step, by population.
         readout: Û_out[t].
@@ -52,7 +52,7 @@ class NetworkState:
     """
 
     t: int
-    input: Tensor | None
+    input: InputState
     neurons: list[Any]
     signals: list[Signal | None]
     readout: Tensor | None
@@ -108,21 +108,16 @@ class Network(nn.Module):
                 yield index, source, cast(Synapse, self.synapses[index])
 
     def prepare(self, *, hold: bool = False) -> list[Prepared]:
-        """Return all synapses made ready for one sequence (`hold`: see `Prepared`).
-
-        Raises:
-            ValueError: If a weight is not finite (on a GPU the readout becomes NaN instead), or a
-                hook would not be called.
-        """
-        named = self.synapses.named_children()
-        return [
-            cast(Synapse, synapse).prepare(hold=hold, name=f"synapses.{k}") for k, synapse in named
-        ]
+        """Return all synapses made ready for one sequence, as `Synapse.prepare` does."""
+        synapses = (cast(Synapse, synapse) for synapse in self.synapses)
+        return [s.prepare(hold=hold, name=f"synapses.{k}") for k, s in enumerate(synapses)]
 
     def zero_state(self) -> NetworkState:
         """Return the state before the first step."""
         masks: list[dict[int, Tensor]] = [{} for _ in self.synapses]
-        return NetworkState(0, None, [None] * self.readout, [None] * self.readout, None, masks)
+        return NetworkState(
+            0, InputState(), [None] * self.readout, [None] * self.readout, None, masks
+        )
 
     def forward(
         self,
@@ -138,11 +133,7 @@ class Network(nn.Module):
             x: Input of C steps, shape (C, B, *features); of a constant image, an expanded view
                 (`saflab.encode`), the first synapse is evaluated once per sequence.
             state: State of the steps before, or None for a new sequence; it stays as it is.
-            mode: How to run; default LIF. `trace="official"` gives a bias the gradient δ[t] and
-                an input synapse δ[t] x[t]ᵀ, as the published OTTT code does; `"full"` treats both
-                as sources with a trace, δ[t] Λ[t] and δ[t] x̂[t]ᵀ. Values do not depend on it.
-                With δ[t] the error of a population that the input reaches, the gradient of x[t] is
-                Wᵀ δ[t] ("official") or Σ_{k≥t} λ^{k−t} Wᵀ δ[k] ("full"); in LIF it is exact.
+            mode: How to run; default LIF. It changes gradients only, not values; see `Mode`.
             prepared: From `prepare`, once per sequence; None prepares anew, so that a plain
                 `loss.backward()` reaches every parameter.
             observe: Called as observe(population, current, output) after each population.
@@ -151,9 +142,8 @@ class Network(nn.Module):
             Readout (in SAF Û_out[t] − λ·Û_out[t−1]), shape (C, B, classes), and the last state.
 
         Raises:
-            ValueError: If shapes or mode are not as above, or a number of input or weights is not
-                finite. On a GPU, where reading values would make the host wait, the readout is NaN
-                from there on.
+            ValueError: If shapes or mode are not as above, or input or weights are not finite
+                (on a GPU, where a check would synchronise, the readout is NaN from there on).
         """
         state = self.zero_state() if state is None else state.copy()
         return self.advance(x, state, mode or Mode(), prepared or self.prepare(), observe)
@@ -169,6 +159,11 @@ class Network(nn.Module):
         """Run as `forward`, and use `state` up, so that its memory is free for what follows."""
         _check_input(x, mode)
         for ready, masks in zip(prepared, state.masks, strict=True):
+            if state.t == 0 and ready.first is not None:
+                raise ValueError(
+                    "Expected synapses prepared for this sequence, but found those of another. "
+                    "Call network.prepare() once per sequence."
+                )
             ready.masks, ready.generator = masks, mode.generator
         one_by_one = self.fed_back or mode.carrier == "increment"
         parts = x.split(1) if one_by_one else (x,)
@@ -197,7 +192,7 @@ class Network(nn.Module):
         current = current.float() if current.element_size() < 4 else current
         if machine.on_gpu(x.device):
             # x̂ stays NaN after a NaN in the input.
-            current = current + poison(x[:1] if x.stride(0) == 0 else x, state.input)
+            current = current + poison(x[:1] if x.stride(0) == 0 else x, state.input.accumulated)
             current = current + sum(ready.poison for ready in prepared)
         o, state.readout = carrier.read(current, state.readout)
         if observe:

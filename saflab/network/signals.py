@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-__all__ = ["Signal", "total_current"]
+__all__ = ["InputState", "Signal", "total_current"]
 
 
 class Signal(NamedTuple):
@@ -27,6 +27,21 @@ class Signal(NamedTuple):
         """Return the signal without its graph."""
         path = None if self.path is None else self.path.detach()
         return Signal(self.value.detach(), path, self.constant)
+
+
+class InputState(NamedTuple):
+    """What a network has received: x̂[t], or the image of an input that was constant so far."""
+
+    accumulated: Tensor | None = None
+    image: Tensor | None = None
+
+    def continues(self, x: Tensor) -> bool:
+        """Whether `x` repeats the image, as another part of the same expanded view."""
+        image = self.image
+        return image is not None and (image.data_ptr(), image.shape) == (
+            x.data_ptr(),
+            x[:1].shape,
+        )
 
 
 def total_current(parts: Sequence[Tensor], target: int) -> Tensor:

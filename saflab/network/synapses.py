@@ -100,7 +100,8 @@ class _TwoPaths(torch.autograd.Function):
         path, weight = ctx.saved_tensors
         needed = list(ctx.needs_input_grad[1:3])
         g_path, g_weight = ctx.layer.backward_of(grads[0], path, weight, needed)
-        others = [d for d in range(grads[0].dim()) if d != 1]
+        channel = ctx.layer.channel % grads[0].dim()
+        others = [d for d in range(grads[0].dim()) if d != channel]
         g_bias = grads[0].sum(others) if ctx.needs_input_grad[3] else None
         return None, g_path, g_weight, g_bias, None
 
@@ -223,7 +224,10 @@ class Synapse(nn.Module):
         if bias is None or same:
             return out
         per_step = [rescale(bias, v, g) for v, g in zip(values, grads, strict=True)]
-        return out + torch.stack(per_step).view(steps, 1, -1, *(1,) * (out.dim() - 3))
+        shape = [steps, *(1,) * (out.dim() - 1)]
+        channel = self.layer.channel if self.layer is not None else -1
+        shape[channel if channel < 0 else channel + 1] = -1
+        return out + torch.stack(per_step).view(shape)
 
     def _map(
         self,

@@ -41,6 +41,8 @@ def _describe(module: nn.Module) -> list[Any]:
             module.bias is not None,
         ]
     elif isinstance(module, nn.AvgPool2d):
+        if module.ceil_mode or not module.count_include_pad or module.divisor_override:
+            raise ValueError(f"Expected pooling by plain averages, but found {module}.")
         given = [module.kernel_size, module.stride, module.padding]
         given = [list(v) if isinstance(v, tuple) else v for v in given]
     elif isinstance(module, Scale):

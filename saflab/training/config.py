@@ -40,7 +40,7 @@ class TrainConfig:
         threshold: V > 0.
         epochs: Passes over the training images, ≥ 1.
         batch: Images per batch, ≥ 1.
-        lr: Initial learning rate; follows a cosine to 0 over all epochs.
+        lr: Initial learning rate; falls along half a cosine, one value per epoch.
         momentum: Of SGD, in [0, 1).
         mse: Coefficient of the squared error in the loss, in [0, 1].
         augmentation: Random crop, cutout and flip.

@@ -262,8 +262,9 @@ class Run:
         rows, share = self.team.rows(len(labels))
         with self.autocast():
             own = evaluate(
-                self.model, images[rows], labels[rows], self.inputs, rule=self.config.rule
-            )
+                self.model, images[rows], labels[rows], self.inputs,
+                rule=mode_of(self.config.rule, impl=self.config.impl),
+            )  # fmt: skip
         parts = [share * value for value in (own.accuracy, *own.firing_rates)]
         accuracy, *rates = self.team.sum(parts, self.device)
         return Evaluation(accuracy=accuracy, images=len(labels), firing_rates=rates)

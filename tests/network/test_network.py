@@ -149,7 +149,7 @@ def test_wrong_calls_are_named(batch):
     x = constant(batch[0], 2)
     with pytest.raises(ValueError, match="rule in"):
         list(sequence(network, x, y, "backprop"))
-    with pytest.raises(ValueError, match="update 'sequence' or 'step'"):
+    with pytest.raises(ValueError, match=r"update in \['sequence', 'step'\]"):
         list(sequence(network, x, y, get_rule("saf_e", update="epoch")))
     with pytest.raises(ValueError, match="complete only at"):
         list(sequence(network, x, y, get_rule("bptt", update="step")))

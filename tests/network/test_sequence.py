@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.parametrize import register_parametrization
 
+from saflab.data.encoders import constant
 from saflab.gradients import accumulate_gradients, loss_fn, predict, sequence
-from saflab.models import build
+from saflab.models import build, mlp
 from saflab.rules import RULES, get_rule, mode_of
 
 STEPS = 5
@@ -101,3 +102,35 @@ def test_gathered_at_the_end_they_are_the_same(rule, varying):
     assert torch.equal(predict(second.readout), predict(readout))
     with pytest.raises(ValueError, match="found 'step'"):
         accumulate_gradients(network, x, y, get_rule("saf_e", update="step"))
+
+
+@pytest.mark.parametrize("rule", ["sltt", "ottt_a", "saf_e"])
+def test_backward_at_k_random_steps_is_right_on_average_and_sees_every_step(rule):
+    torch.manual_seed(0)
+    network = mlp((3,), 4, (6, 5)).double()
+    x, y = constant(torch.rand(7, 3, dtype=torch.float64), 4), torch.randint(4, (7,))
+
+    def gradient(generator=None, **switches):
+        network.zero_grad()
+        chosen = get_rule(rule, **switches)
+        mode = mode_of(chosen)._replace(generator=generator)
+        done = list(sequence(network, x, y, chosen, mode=mode))
+        assert done[-1].t == 4
+        assert torch.cat([d.readout for d in done]).shape == (4, 7, 4)
+        return torch.cat([p.grad.flatten() for p in network.parameters()])
+
+    whole = gradient()
+    assert torch.equal(gradient(backward_steps=9), whole)
+    generator = torch.Generator().manual_seed(1)
+    some = [gradient(generator, backward_steps=1) for _ in range(60)]
+    different = {tuple(g.tolist()) for g in some}
+    assert len(different) == 4  # one for each step
+    summed = torch.tensor(list(different), dtype=torch.float64).sum(0)
+    torch.testing.assert_close(summed, whole)
+    again = gradient(torch.Generator().manual_seed(1), backward_steps=1)
+    assert torch.equal(again, some[0])
+    for wrong in ({"chunk": 2}, {"update": "step"}):
+        with pytest.raises(ValueError, match="backward_steps"):
+            get_rule(rule, backward_steps=1, **wrong)
+    with pytest.raises(ValueError, match="at least one backward step"):
+        get_rule(rule, backward_steps=0)
