@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -57,7 +58,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; at the end it replaces `path`, on an error it goes.
 
     Missing folders are made. Errors are the system's own.
+
+    Raises:
+        OSError: If `path` is a device, a pipe or a folder, which must not be replaced.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "it is no regular file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

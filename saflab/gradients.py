@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saflab import machine
-from saflab.network.network import Network, require_finite_input
+from saflab.network.network import Network
 from saflab.network.prepared import Held
 from saflab.network.signals import InputState, Signal
+from saflab.network.validation import check_batch
 from saflab.neurons import accumulate, total_weight
 from saflab.rules import Mode, Rule, get_rule, mode_of
 
@@ -137,7 +138,7 @@ def _checked(
 ) -> _Batch:
     rule = get_rule(rule)
     _check_types(network, x, y)
-    _check_batch(x, y)
+    check_batch(x, y)
     own = mode_of(rule)
     if mode is not None and (mode.carrier, mode.online) != (own.carrier, own.online):
         raise ValueError(
@@ -177,24 +178,6 @@ class _Batch(NamedTuple):
     def loss(self, o: Tensor) -> Tensor:
         """Return Σ ℓ(o[t])/T over the steps of a readout (C, B, classes)."""
         return torch.stack([loss_fn(now, self.y, self.mse) for now in o]).sum() / self.steps
-
-
-def _check_batch(x: Tensor, y: Tensor) -> None:
-    if y.shape != x.shape[1:2]:
-        raise ValueError(
-            f"Expected one label per image, shape {tuple(x.shape[1:2])}, but found "
-            f"{tuple(y.shape)}."
-        )
-    # On a GPU the look at the values would wait for it; `Dataset` has looked already.
-    seen = not machine.on_gpu(y.device) and y.numel() and not y.is_floating_point()
-    if y.dtype != torch.int64 or (seen and int(y.min()) < 0):
-        raise ValueError(
-            f"Expected class indices ≥ 0 in int64, but found {y.dtype}"
-            f"{f' from {int(y.min())} on' if seen else ''}. Number the classes from 0 and use "
-            "y.long()."
-        )
-    if not machine.on_gpu(x.device):
-        require_finite_input(x)
 
 
 def _check_types(network: object, x: object, y: object) -> None:

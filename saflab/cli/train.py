@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from saflab.cli.arguments import at_least, path, real, seed, whole
 from saflab.cli.signals import Interrupted, stopping
+from saflab.cli.train_help import DESCRIPTION, HELP
 
 if TYPE_CHECKING:
     from saflab.data.dataset import Dataset
@@ -24,33 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
-DESCRIPTION = (
-    "Train a network. Without options: a small convolutional network by SAF-E on "
-    "5,000 CIFAR-10 images where CIFAR-10 is found, else on scikit-learn's digits."
-)
-_HELP = {
-    "rule": "training rule: bptt, sltt, ottt_a, ottt_o, saf_e, saf_f, spike_representation",
-    "update": "optimizer steps per batch: sequence (one) or step (T); default: the rule's own",
-    "trace": "gradient of biases and input: official or full; default: the rule's own",
-    "surrogate": "sigmoid, rectangular, triangular, arctan or clamp; default: the rule's own",
-    "steps": "time steps T",
-    "model": "mlp, convnet (lab size), vgg11 (the papers'), vgg11f (feedback), resnet (skips)",
-    "channels": "sizes: three for convnet, one for vgg11 and vgg11f, any number for mlp and resnet",
-    "encoder": "constant, poisson or latency",
-    "decay": "decay λ of the potential per step, in [0, 1]",
-    "threshold": "firing threshold V",
-    "epochs": "passes over the training images",
-    "batch": "images per batch",
-    "lr": "initial learning rate; falls along half a cosine, one value per epoch",
-    "momentum": "momentum of SGD",
-    "mse": "coefficient of the squared error in the loss",
-    "seed": "seed of weights, order and augmentation",
-    "device": "auto, cpu, cuda or cuda:N",
-    "precision": "float32 or bfloat16",
-    "impl": "time loop: auto, reference, cpu or gpu (Triton)",
-    "chunk": "time steps per backward pass (OTTT, SAF-E)",
-    "cuda_graph": "record the training step as a CUDA graph (CUDA GPU only)",
-}
 # What `saflab train` reduces so that it ends within two minutes on two cores.
 QUICK: dict[str, Any] = {"limit": 5000, "channels": (16, 32, 64), "augmentation": False}
 
@@ -72,9 +46,9 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
                 help="train on the images as they are",
             )
         elif default is False:
-            parser.add_argument(flag, action="store_true", help=_HELP[field.name])
+            parser.add_argument(flag, action="store_true", help=HELP[field.name])
         elif field.name == "channels":
-            parser.add_argument(flag, type=whole, nargs="+", metavar="C", help=_HELP[field.name])
+            parser.add_argument(flag, type=whole, nargs="+", metavar="C", help=HELP[field.name])
         else:
             kind = seed if field.name == "seed" else kinds.get(type(default), str)
             shown = "" if default is None else f" (default {default})"
@@ -82,7 +56,7 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
                 flag,
                 type=kind,
                 default=default,
-                help=_HELP[field.name] + shown,
+                help=HELP[field.name] + shown,
                 metavar={whole: "N", seed: "N", real: "X"}.get(kind, "NAME"),
             )
 

@@ -32,7 +32,13 @@ def state_file() -> Path | None:
         except RuntimeError:  # a user without a home: nowhere to keep it
             return None
         return path if path.is_absolute() else None  # older platformdirs: "~/…"
-    return Path(folder).expanduser() / "progress.jsonl" if folder else None
+    try:
+        return Path(folder).expanduser() / "progress.jsonl" if folder else None
+    except RuntimeError as error:  # "~name" of a user who is not there
+        raise ValueError(
+            f"Expected a folder in SAFLAB_STATE, but found {folder!r} ({error}). Name an existing "
+            "one, or leave it out."
+        ) from error
 
 
 def record(exercise: str) -> None:
@@ -59,7 +65,7 @@ def solved(path: Path | None = None) -> dict[str, str]:
     if path is None or not path.exists():
         return found
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             entry = json.loads(line)
             found.setdefault(entry["exercise"], entry["solved"])
     return found

@@ -18,14 +18,22 @@ from torch import Tensor, nn
 from saflab import machine
 from saflab.network.carriers import Carrier, carrier_of
 from saflab.network.prepared import Prepared
-from saflab.network.signals import InputState, Signal, total_current
+from saflab.network.signals import InputState, Signal, release, total_current
 from saflab.network.synapses import Synapse
+from saflab.network.validation import check_input
 from saflab.neurons import LIFParams
 from saflab.ops import choose
-from saflab.ops.finite import is_finite, poison, require_finite
+from saflab.ops.finite import poison
 from saflab.rules import Mode
 
-__all__ = ["Connection", "Network", "NetworkState", "Observer", "require_finite_input"]
+__all__ = [
+    "Connection",
+    "Network",
+    "NetworkState",
+    "Observer",
+    "check_batch",
+    "require_finite_input",
+]
 
 Observer = Callable[[int, Tensor, Tensor], None]
 
@@ -157,7 +165,7 @@ class Network(nn.Module):
         observe: Observer | None = None,
     ) -> tuple[Tensor, NetworkState]:
         """Run as `forward`, and use `state` up, so that its memory is free for what follows."""
-        _check_input(x, mode)
+        check_input(x, mode)
         for ready, masks in zip(prepared, state.masks, strict=True):
             if state.t == 0 and ready.first is not None:
                 raise ValueError(
@@ -183,7 +191,7 @@ class Network(nn.Module):
         signals[0], state.input = carrier.receive(x, state.input)
         for target in range(1, self.readout):
             current = self._current(target, signals, carrier, prepared)
-            self._release(signals, target)
+            release(signals, self.ends, target)
             signal, state.neurons[target] = carrier.fire(current, state.neurons[target])
             signals[target] = signal
             if observe:
@@ -218,13 +226,6 @@ class Network(nn.Module):
                 parts.append(carrier.cross(synapse, prepared[index], signal))
         return total_current(parts, target)
 
-    def _release(self, signals: list[Signal | None], target: int) -> None:
-        """Drop the signals that no population after `target` receives, to free their memory."""
-        needed = {source for source, end in self.ends if end > target} | self.fed_back
-        for source in range(target):
-            if source not in needed:
-                signals[source] = None
-
     def extra_repr(self) -> str:
         """Show the wiring, the neuron, and the time loop that "auto" means if not the plain one."""
         wires = ", ".join(f"{source}→{target}" for source, target in self.ends)
@@ -254,29 +255,3 @@ def _check_connections(connections: list[Connection]) -> None:
                 f"Expected feedback {c.source}→{c.target} without bias, but found one. Use "
                 "bias=False; the population's other synapses carry its bias."
             )
-
-
-def _check_input(x: Tensor, mode: Mode) -> None:
-    if x.dim() < 3 or x.shape[0] == 0:
-        raise ValueError(
-            "Expected input of shape (T, B, *features) with T ≥ 1, but found "
-            f"{tuple(x.shape)}. Encode images with saflab.encode first."
-        )
-    if mode.trace not in ("official", "full"):
-        raise ValueError(f"Expected trace 'official' or 'full', but found {mode.trace!r}.")
-    # The threshold would hide a NaN: it neither fires nor shows in the readout. Reading values
-    # would stall a GPU: there, `_advance` makes the readout NaN.
-    if not machine.on_gpu(x.device):
-        require_finite_input(x)
-
-
-def require_finite_input(x: Tensor) -> None:
-    """Raise if a number of the input x, (T, B, *features), is not finite.
-
-    Raises:
-        ValueError: If one is not; the message names the first such step.
-    """
-    different = x[:1] if x.stride(0) == 0 else x
-    if not is_finite(different):
-        steps = ((f"step {t + 1} of x", now) for t, now in enumerate(different))
-        require_finite("input", steps, "Check the data and its normalisation.")

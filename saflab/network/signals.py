@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-__all__ = ["InputState", "Signal", "total_current"]
+__all__ = ["InputState", "Signal", "release", "total_current"]
 
 
 class Signal(NamedTuple):
@@ -64,3 +64,11 @@ def total_current(parts: Sequence[Tensor], target: int) -> Tensor:
             )
         total = total + part
     return total
+
+
+def release(signals: list[Signal | None], ends: list[tuple[int, int]], target: int) -> None:
+    """Drop the signals that neither a later population nor the next step needs."""
+    needed = {source for source, end in ends if end > target or source >= end}
+    for source in range(target):
+        if source not in needed:
+            signals[source] = None

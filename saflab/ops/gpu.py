@@ -77,15 +77,9 @@ def _saf_room(currents: Tensor, before: Tensor, keep: bool) -> tuple[Tensor, Ten
 
 @custom_op("saflab::saf", mutates_args=())
 def _saf(
-    currents: Tensor,
-    before: Tensor,
-    decay: float,
-    threshold: float,
-    surrogate: str,
-    slope: float,
-    total: float,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+    currents: Tensor, before: Tensor, decay: float, threshold: float, surrogate: str,
+    slope: float, total: float, keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Û[1..C], â[0] → â[1..C], â[C] unrounded where that differs, σ'[1..C] if `keep`.
 
     `total` is Λ of the steps before, for the clamp surrogate.
@@ -94,17 +88,9 @@ def _saf(
     out, last, kept = _saf_room(currents, before, keep)
     before = _like(before, currents[0], before.dtype)
     _launch(
-        kernels.saf_forward,
-        currents,
-        before,
-        out,
-        last,
-        kept,
-        TOTAL=total,
-        KEEP=keep,
-        LAST=last.numel() > 0,
-        **_neuron(decay, threshold, surrogate, slope),
-    )
+        kernels.saf_forward, currents, before, out, last, kept, TOTAL=total, KEEP=keep,
+        LAST=last.numel() > 0, **_neuron(decay, threshold, surrogate, slope),
+    )  # fmt: skip
     return out, last, kept
 
 
@@ -140,33 +126,17 @@ def _ottt_room(currents: Tensor, u: Tensor, keep: bool) -> tuple[Tensor, ...]:
 
 @custom_op("saflab::ottt", mutates_args=())
 def _ottt(
-    currents: Tensor,
-    u: Tensor,
-    s: Tensor,
-    a: Tensor,
-    decay: float,
-    threshold: float,
-    surrogate: str,
-    slope: float,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    currents: Tensor, u: Tensor, s: Tensor, a: Tensor, decay: float, threshold: float,
+    surrogate: str, slope: float, keep: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """I[1..C], u, s, â → s[1..C], â[1..C], u[C], â[C] unrounded, σ'[1..C] if `keep`."""
     currents = _flat(currents)
     spikes, traces, u_last, a_last, kept = _ottt_room(currents, u, keep)
     before = (_like(x, currents[0], u.dtype) for x in (u, s, a))
     _launch(
-        kernels.ottt_forward,
-        currents,
-        *before,
-        spikes,
-        traces,
-        u_last,
-        a_last,
-        kept,
-        KEEP=keep,
-        LAST=a_last.numel() > 0,
-        **_neuron(decay, threshold, surrogate, slope),
-    )
+        kernels.ottt_forward, currents, *before, spikes, traces, u_last, a_last, kept,
+        KEEP=keep, LAST=a_last.numel() > 0, **_neuron(decay, threshold, surrogate, slope),
+    )  # fmt: skip
     return spikes, traces, u_last, a_last, kept
 
 
@@ -201,30 +171,17 @@ def _lif_room(currents: Tensor, u: Tensor, keep: bool) -> tuple[Tensor, Tensor, 
 
 @custom_op("saflab::lif", mutates_args=())
 def _lif(
-    currents: Tensor,
-    u: Tensor,
-    s: Tensor,
-    decay: float,
-    threshold: float,
-    surrogate: str,
-    slope: float,
-    detach_reset: bool,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+    currents: Tensor, u: Tensor, s: Tensor, decay: float, threshold: float, surrogate: str,
+    slope: float, detach_reset: bool, keep: bool,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """I[1..C], u, s → s[1..C], u[C], σ'[1..C] if `keep`."""
     currents = _flat(currents)
     spikes, u_last, kept = _lif_room(currents, u, keep)
     before = (_like(x, currents[0], u.dtype) for x in (u, s))
     _launch(
-        kernels.lif_forward,
-        currents,
-        *before,
-        spikes,
-        u_last,
-        kept,
-        KEEP=keep,
+        kernels.lif_forward, currents, *before, spikes, u_last, kept, KEEP=keep,
         **_neuron(decay, threshold, surrogate, slope),
-    )
+    )  # fmt: skip
     return spikes, u_last, kept
 
 
@@ -241,17 +198,10 @@ def _lif_backward(
     kept = _flat(kept)
     out, u_out, s_out = _lif_backward_room(kept, g_u)
     _launch(
-        kernels.lif_backward,
-        kept,
-        _like(g_spikes, kept, kept.dtype),
-        _like(g_u, kept[0], g_u.dtype),
-        out,
-        u_out,
-        s_out,
-        DECAY=decay,
-        THRESHOLD=threshold,
-        DETACH=detach_reset,
-    )
+        kernels.lif_backward, kept, _like(g_spikes, kept, kept.dtype),
+        _like(g_u, kept[0], g_u.dtype), out, u_out, s_out,
+        DECAY=decay, THRESHOLD=threshold, DETACH=detach_reset,
+    )  # fmt: skip
     return out, u_out, s_out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dis
 import inspect
+import itertools
 import linecache
 import signal
 import textwrap
@@ -20,6 +21,7 @@ from torch import Tensor
 __all__ = ["Case", "Problem", "Untouched", "run"]
 
 Case = tuple[Any, ...]
+MOST = 10_000  # values that an iterator may yield; exercises ask for a few
 SECONDS = 10.0  # for all cases together; right answers take milliseconds
 _NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
 
@@ -35,8 +37,8 @@ class Problem(Exception):
 def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case]) -> list[Any]:
     """Return what the function returns for each case.
 
-    Tensors are passed in float64. A function that fails on those is run on float32 tensors, and one
-    that uses NumPy on arrays as well: written for them, it is as right.
+    Tensors are passed in float64. A function that fails on those is run on float32 tensors and on
+    NumPy arrays as well: written for them, it is as right.
 
     Args:
         function: The student's.
@@ -51,7 +53,7 @@ def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case
     _check_arguments(function, names)
     forms: list[Callable[[Tensor], Any]] = [Tensor.clone]
     if any(isinstance(x, Tensor) for case in cases for x in case):
-        forms += [_single, _array] if _uses_numpy(function) else [_single]
+        forms += [_single, _array]
     first: BaseException | None = None
     with _limited(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy warns on every tensor
@@ -65,12 +67,6 @@ def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case
                 if isinstance(error, _TooLong):
                     break
     raise _described(first, function) from first
-
-
-def _uses_numpy(function: Any) -> bool:
-    code = getattr(function, "__code__", None)
-    used = (function.__globals__.get(name) for name in code.co_names) if code else ()
-    return any(getattr(x, "__name__", "").partition(".")[0] == "numpy" for x in used)
 
 
 def _single(x: Tensor) -> Tensor:
@@ -96,7 +92,17 @@ def _call(
             "Your function returns None: a `return` is missing. End it, on every path, with "
             "`return` and the result."
         )
-    return list(out) if isinstance(out, Iterator) else out
+    return _listed(out) if isinstance(out, Iterator) else out
+
+
+def _listed(out: Iterator[Any]) -> list[Any]:
+    """Return what an iterator yields; one that never ends would fill the memory."""
+    found = list(itertools.islice(out, MOST + 1))
+    if len(found) > MOST:
+        raise Problem(
+            f"Your function yields more than {MOST:,} values. Return the result, or end the loop."
+        )
+    return found
 
 
 def _untouched(function: Any) -> bool:
