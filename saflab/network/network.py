@@ -31,8 +31,6 @@ __all__ = [
     "Network",
     "NetworkState",
     "Observer",
-    "check_batch",
-    "require_finite_input",
 ]
 
 Observer = Callable[[int, Tensor, Tensor], None]
@@ -123,9 +121,8 @@ class Network(nn.Module):
     def zero_state(self) -> NetworkState:
         """Return the state before the first step."""
         masks: list[dict[int, Tensor]] = [{} for _ in self.synapses]
-        return NetworkState(
-            0, InputState(), [None] * self.readout, [None] * self.readout, None, masks
-        )
+        none: list[None] = [None] * self.readout
+        return NetworkState(0, InputState(), [*none], [*none], None, masks)
 
     def forward(
         self,
@@ -142,8 +139,7 @@ class Network(nn.Module):
                 (`saflab.encode`), the first synapse is evaluated once per sequence.
             state: State of the steps before, or None for a new sequence; it stays as it is.
             mode: How to run; default LIF. It changes gradients only, not values; see `Mode`.
-            prepared: From `prepare`, once per sequence; None prepares anew, so that a plain
-                `loss.backward()` reaches every parameter.
+            prepared: From `prepare`, once per sequence; None prepares anew.
             observe: Called as observe(population, current, output) after each population.
 
         Returns:
@@ -167,12 +163,7 @@ class Network(nn.Module):
         """Run as `forward`, and use `state` up, so that its memory is free for what follows."""
         check_input(x, mode)
         for ready, masks in zip(prepared, state.masks, strict=True):
-            if state.t == 0 and ready.first is not None:
-                raise ValueError(
-                    "Expected synapses prepared for this sequence, but found those of another. "
-                    "Call network.prepare() once per sequence."
-                )
-            ready.masks, ready.generator = masks, mode.generator
+            ready.begin(masks, mode.generator, first=state.t == 0)
         one_by_one = self.fed_back or mode.carrier == "increment"
         parts = x.split(1) if one_by_one else (x,)
         outs = [self._advance(part, state, mode, prepared, observe) for part in parts]
@@ -219,11 +210,11 @@ class Network(nn.Module):
         prepared: list[Prepared],
     ) -> Tensor:
         """Return the current into a population; feedback is absent before the first step."""
-        parts = []
-        for index, source, synapse in self.incoming(target):
-            signal = signals[source]
-            if signal is not None:
-                parts.append(carrier.cross(synapse, prepared[index], signal))
+        parts = [
+            carrier.cross(synapse, prepared[index], signal)
+            for index, source, synapse in self.incoming(target)
+            if (signal := signals[source]) is not None
+        ]
         return total_current(parts, target)
 
     def extra_repr(self) -> str:

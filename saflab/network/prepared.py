@@ -67,6 +67,21 @@ class Prepared:
         """Return `x`, or with `hold=True` a leaf in its place."""
         return x if self._held is None else self._held.hold(x)
 
+    def begin(
+        self, masks: dict[int, Tensor], generator: torch.Generator | None, *, first: bool
+    ) -> None:
+        """Take the dropout masks of the sequence; `first` says that it begins.
+
+        Raises:
+            ValueError: If it begins, but another sequence has been run before.
+        """
+        if first and self.first is not None:
+            raise ValueError(
+                "Expected synapses prepared for this sequence, but found those of another. Call "
+                "network.prepare() once per sequence."
+            )
+        self.masks, self.generator = masks, generator
+
     def flush(self, *, last: bool = True) -> None:
         """Pass the gradients gathered since the last flush on to the parameters."""
         if self._held is not None:

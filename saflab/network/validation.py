@@ -13,6 +13,7 @@ __all__ = ["check_batch", "check_input", "require_finite_input"]
 
 
 def check_input(x: Tensor, mode: Mode) -> None:
+    """Raise if the input x (T, B, *features) or the mode is not what a network takes."""
     if x.dim() < 3 or x.shape[0] == 0:
         raise ValueError(
             "Expected input of shape (T, B, *features) with T ≥ 1, but found "
