@@ -167,7 +167,9 @@ def test_a_killed_worker_ends_the_run_and_it_resumes_alone(tmp_path):
     kill_a_worker(run, out, rank=1, step=3)
     text, _ = run.communicate(timeout=60)
     assert run.returncode != 0
-    assert "Expected all processes of the run to answer, but found one gone" in text
+    # The survivor notices first, or torchrun does and sends it SIGTERM.
+    gone = "Expected all processes of the run to answer, but found one gone"
+    assert gone in text or "SIGTERM" in text
     assert "--resume" in text
     step = checkpoints.load(out)["step"]
     assert step >= 3
