@@ -22,7 +22,7 @@ lab: $(VENV)/.installed
 	$(BIN)/saflab lab
 
 test: $(VENV)/.installed lint
-	$(BIN)/saflab verify --cases 5
+	$(BIN)/saflab verify --cases 3
 	$(PYTEST) $(SHUFFLE) tests
 	$(PYTEST) --nbval notebooks instructor
 
