@@ -269,16 +269,15 @@ def _last_step(batch: _Batch) -> Backward:
 def _rates(batch: _Batch) -> Backward:
     network, x, steps = batch.network, batch.x, batch.steps
     total = total_weight(network.neuron.decay, steps)
-    state, o = network.zero_state(), x[:0]
+    state, parts = network.zero_state(), []
+    before: dict[int, Signal] = {}
     with torch.no_grad():
         ready = network.prepare()
-        if steps > 1:
-            o, state = network.advance(x[: steps - 1], state, batch.mode, ready)
-        # What feedback carried into step T: rates of the step before.
-        before = {
-            k: Signal(state.neurons[k].a[None] / total) for k in network.fed_back if steps > 1
-        }
-        o_last, state = network.advance(x[steps - 1 :], state, batch.mode, ready)
+        for t in range(steps):
+            if t and t == steps - 1:  # â[T−1]/Λ[T], what feedback adds to Û[T]/Λ[T]
+                before = {k: Signal(state.neurons[k].a[None] / total) for k in network.fed_back}
+            o, state = network.advance(x[t : t + 1], state, batch.mode, ready)
+            parts.append(o)
     mean_input = accumulate(x, network.neuron.decay)[-1:] / total
     clamp = network.zero_state()
     clamp.masks = state.masks
@@ -290,7 +289,7 @@ def _rates(batch: _Batch) -> Backward:
     )
     loss = loss_fn(readout[0], batch.y, batch.mse)
     _backward(loss)
-    return Backward(steps, loss.detach(), torch.cat([o, o_last]) if steps > 1 else o_last)
+    return Backward(steps, loss.detach(), torch.cat(parts))
 
 
 def predict(o: Tensor) -> Tensor:
