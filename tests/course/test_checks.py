@@ -196,3 +196,34 @@ def test_every_check_of_the_package_is_exported():
 def test_every_check_names_its_lesson():
     for check in CHECKS:
         assert re.search(r"\(lesson \d\d\)", inspect.getdoc(check)), check.__name__
+
+
+def test_numpy_is_known_in_whatever_form_it_is_used():
+    import functools
+
+    import numpy as np
+    from numpy import mean
+
+    def local(s):
+        import numpy
+
+        return numpy.mean(s)
+
+    def helper(s):
+        return np.mean(s)
+
+    @functools.wraps(helper)
+    def wrapped(*args, **options):
+        return helper(*args, **options)
+
+    answers = [local, lambda s: mean(s), functools.partial(helper), wrapped, np.mean]
+    for answer in answers:
+        assert checks.check_firing_rate(answer).status == "correct", answer
+
+
+def test_an_answer_that_yields_for_ever_is_ended():
+    import itertools
+
+    verdict = checks.check_firing_rate(lambda s: itertools.count())
+    assert verdict.status == "wrong"
+    assert "yields more than" in str(verdict)

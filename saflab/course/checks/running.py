@@ -13,7 +13,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from torch import Tensor
@@ -37,8 +37,8 @@ class Problem(Exception):
 def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case]) -> list[Any]:
     """Return what the function returns for each case.
 
-    Tensors are passed in float64. A function that fails on those is run on float32 tensors and on
-    NumPy arrays as well: written for them, it is as right.
+    Tensors are passed in float64. A function that fails on those is run on float32 tensors, and one
+    that uses NumPy on arrays as well: written for them, it is as right.
 
     Args:
         function: The student's.
@@ -53,7 +53,7 @@ def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case
     _check_arguments(function, names)
     forms: list[Callable[[Tensor], Any]] = [Tensor.clone]
     if any(isinstance(x, Tensor) for case in cases for x in case):
-        forms += [_single, _array]
+        forms += [_single, _array] if _uses_numpy(function) else [_single]
     first: BaseException | None = None
     with _limited(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy warns on every tensor
@@ -67,6 +67,26 @@ def run(function: Callable[..., Any], names: Sequence[str], cases: Sequence[Case
                 if isinstance(error, _TooLong):
                     break
     raise _described(first, function) from first
+
+
+def _uses_numpy(function: Any, depth: int = 3) -> bool:
+    """Whether NumPy is named in a function, or in the functions of the notebook that it calls."""
+    function = inspect.unwrap(getattr(function, "func", function))  # of functools.partial
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return _of_numpy(function)
+    used = [function.__globals__.get(name) for name in code.co_names]
+    with suppress(ValueError):  # a variable of the surrounding function that is not set yet
+        used += [cell.cell_contents for cell in function.__closure__ or ()]
+    if "numpy" in code.co_names or any(map(_of_numpy, used)):
+        return True
+    own = (x for x in used if inspect.isfunction(x)) if depth else ()
+    return any(_uses_numpy(x, depth - 1) for x in own)
+
+
+def _of_numpy(x: Any) -> bool:
+    home = x.__name__ if inspect.ismodule(x) else getattr(x, "__module__", None) or ""
+    return home.partition(".")[0] == "numpy"
 
 
 def _single(x: Tensor) -> Tensor:
