@@ -368,9 +368,9 @@ def to_accumulation(u: Tensor, a_before: Tensor, p: LIFParams) -> Tensor:
     return u + p.decay * p.threshold * a_before
 
 
-def accumulate(s: Tensor, decay: float) -> Tensor:
-    """Return â[t] = λ·â[t−1] + s[t] for a whole train s of shape (T, *shape)."""
-    a = torch.zeros_like(s[0])
+def accumulate(s: Tensor, decay: float, before: Tensor | None = None) -> Tensor:
+    """Return â[t] = λ·â[t−1] + s[t] for a train s (T, *shape), starting at `before` or 0."""
+    a = torch.zeros_like(s[0]) if before is None else before
     out = []
     for now in s.unbind():
         a = decay * a + now

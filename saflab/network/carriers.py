@@ -15,7 +15,7 @@ from torch import Tensor
 from saflab.network.prepared import Prepared
 from saflab.network.signals import InputState, Signal
 from saflab.network.synapses import Synapse
-from saflab.neurons import LIFParams, rescale, total_weight
+from saflab.neurons import LIFParams, accumulate, rescale, total_weight
 from saflab.ops import scan
 from saflab.rules import Mode
 
@@ -65,7 +65,7 @@ class Carrier:
         past = before.accumulated
         if before.image is not None:
             past = total_weight(self.neuron.decay, self.start) * before.image[0]
-        accumulated = _accumulate_input(x, past, self.neuron.decay)
+        accumulated = accumulate(x, self.neuron.decay, past)
         return self.enter(x, accumulated), InputState(accumulated=accumulated[-1])
 
     def enter(self, x: Tensor, accumulated: Tensor) -> Signal:
@@ -268,12 +268,3 @@ def carrier_of(neuron: LIFParams, mode: Mode, start: int, steps: int) -> Carrier
     if mode.surrogate is not None:
         neuron = replace(neuron, surrogate=mode.surrogate)
     return _CARRIERS[mode.carrier](neuron, mode, start, steps)
-
-
-def _accumulate_input(x: Tensor, before: Tensor | None, decay: float) -> Tensor:
-    """Return x̂[t] = λ·x̂[t−1] + x[t] for each step of x."""
-    out: list[Tensor] = []
-    for now in x:
-        before = now if before is None else decay * before + now
-        out.append(before)
-    return torch.stack(out)

@@ -87,9 +87,6 @@ class _TwoPaths(torch.autograd.Function):
     def forward(
         ctx: Any, value: Tensor, path: Tensor, weight: Tensor, bias: Tensor | None, layer: Any
     ) -> Tensor:
-        if torch.is_autocast_enabled(value.device.type):  # the error will come in this dtype
-            dtype = torch.get_autocast_dtype(value.device.type)
-            path, weight = path.to(dtype), weight.to(dtype)
         ctx.save_for_backward(path, weight)
         ctx.layer = layer
         return layer.apply_to(value, weight, bias)
